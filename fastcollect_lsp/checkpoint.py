@@ -1,0 +1,174 @@
+"""One warm process as the server sees it: the zygote or a checkpoint, with its proven inputs."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import json
+import logging
+import os
+import socket
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import protocol
+from ._core import InputSet
+from .link import Link
+from .policy import Warmth
+from .protocol import Record, RunRequest
+
+log = logging.getLogger("fastcollect.checkpoint")
+
+START_TIMEOUT = 60.0
+"""Seconds for the zygote to have imported pytest."""
+
+
+@dataclass
+class Checkpoint:
+    """A process that runs can be forked from."""
+
+    name: str
+    pid: int
+    link: Link
+    inputs: InputSet
+    modules: int
+    parent: Checkpoint | None = None
+    warmth: Warmth | None = None
+    record: Record | None = None
+    last: int = 0
+    """Segments of the record that it has executed."""
+    stopped_by: str | None = None
+    """Why it has not executed more of the record."""
+    events: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there to be forked."""
+        return not self.link.closed.is_set()
+
+    def lineage(self) -> list[Checkpoint]:
+        """This checkpoint and all those that it was grown from, the zygote first."""
+        before = self.parent.lineage() if self.parent is not None else []
+        return [*before, self]
+
+    def changed(self) -> list[str]:
+        """Inputs of this checkpoint or its ancestors that are not as they were; empty = proven."""
+        for checkpoint in self.lineage():
+            if changed := checkpoint.inputs.changed():
+                return changed
+        return []
+
+    @property
+    def saves_ms(self) -> float:
+        """Import time that a run forked from here does not spend."""
+        return self.warmth.saves_ms if self.warmth is not None else 0.0
+
+    def memory(self) -> int:
+        """Unique set size in bytes: what would be free if this process alone ended (0: unknown)."""
+        try:
+            with open(f"/proc/{self.pid}/smaps_rollup", encoding="ascii") as file:
+                lines = [line.split() for line in file]
+        except OSError:
+            return 0
+        private = (int(words[1]) for words in lines if words[0].startswith("Private_"))
+        return sum(private) * 1024
+
+
+class Failed(Exception):
+    """A process could not be started or grown; its text says why."""
+
+
+async def start_zygote(identity: str, environ: dict[str, str]) -> tuple[Checkpoint, str]:
+    """Start an interpreter with the caller's flags that has imported pytest; and its identity.
+
+    Raises Failed. What it prints goes to the server's log.
+    """
+    wanted = json.loads(identity)
+    ours, theirs = socket.socketpair()
+    command = [
+        os.path.join(wanted["prefix"], "bin", "python"),
+        *wanted["options"],
+        "-c",
+        f"from pytest_fastcollect.zygote import main; main({theirs.fileno()})",
+    ]
+    if not os.path.exists(command[0]):
+        command[0] = wanted["executable"]
+    events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    with theirs:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=2,
+                env=environ,
+                cwd="/",
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        except OSError as error:
+            ours.close()
+            raise Failed(f"{command[0]} cannot be started ({error.strerror})") from None
+    link = Link(ours, events.put_nowait)
+    started = await _next_event(link, events, "started", START_TIMEOUT)
+    inputs = await asyncio.to_thread(InputSet, started["files"], started["directories"])
+    checkpoint = Checkpoint(
+        name="pytest",
+        pid=process.pid,
+        link=link,
+        inputs=inputs,
+        modules=int(started["modules"]),
+        events=events,
+    )
+    return checkpoint, str(started["identity"])
+
+
+async def _next_event(
+    link: Link, events: asyncio.Queue[dict[str, Any]], wanted: str, timeout: float
+) -> dict[str, Any]:
+    """Wait for an event of one kind, or for the process to end. Raises Failed."""
+
+    async def wait() -> dict[str, Any]:
+        while (message := await next_message(link, events)) is not None:
+            if message.get("event") == wanted:
+                return message
+        raise Failed(f"the process ended before it was {wanted}")
+
+    try:
+        return await asyncio.wait_for(wait(), timeout)
+    except asyncio.TimeoutError:
+        link.close()
+        raise Failed(f"not {wanted} after {timeout:.0f} s") from None
+
+
+async def next_message(link: Link, events: asyncio.Queue[dict[str, Any]]) -> dict[str, Any] | None:
+    """The next message of a process; None when it has ended and said all."""
+    if not events.empty():
+        return events.get_nowait()
+    ended = asyncio.ensure_future(link.closed.wait())
+    event = asyncio.ensure_future(events.get())
+    try:
+        await asyncio.wait({event, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if event.done():
+            return event.result()
+        return None if events.empty() else events.get_nowait()
+    finally:
+        ended.cancel()
+        event.cancel()
+
+
+async def send_run(
+    checkpoint: Checkpoint, run_id: str, request: RunRequest, fds: list[int], record: bool
+) -> None:
+    """Have a run child forked. Raises OSError when the checkpoint is gone."""
+    message = {
+        "do": "run",
+        "id": run_id,
+        "request": protocol.to_json(request),
+        "record": record,
+    }
+    await checkpoint.link.send(message, fds)
+
+
+def today() -> datetime.date:
+    """The calendar day here: what a module may have captured at import."""
+    return datetime.date.today()

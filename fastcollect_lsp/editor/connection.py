@@ -1,0 +1,64 @@
+"""One editor's connection: pygls' protocol object on an accepted Unix socket.
+
+Imports pygls and lsprotocol: the server imports this module when its first editor connects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import socket
+
+from fastcollect_lsp.editor import framing
+from fastcollect_lsp.editor.features import FEATURES
+from fastcollect_lsp.editor.host import EditorHost
+from fastcollect_lsp.editor.outbox import Outbox
+from fastcollect_lsp.editor.peer import EditorPeer
+from fastcollect_lsp.editor.rpc import EditorProtocol, EditorServer
+
+logger = logging.getLogger(__name__)
+
+_numbers = itertools.count(1)
+
+
+async def serve_connection(sock: socket.socket, host: EditorHost) -> None:
+    """Serve one editor until it closes, says `exit`, or breaks the protocol's framing.
+
+    `sock` is a connected, non-blocking Unix stream socket, owned by this call from now on. Returns
+    normally however the connection ends; only cancelling it raises. Other connections, and the
+    process, go on.
+    """
+    name = f"editor {next(_numbers)}"
+    reader, writer = await asyncio.open_unix_connection(sock=sock)
+    server = EditorServer(host.version)
+    server.protocol.set_writer(Outbox(writer.transport, name))
+    peer = EditorPeer(name, host, server.protocol)
+    for register in FEATURES:
+        register(server, peer)
+    logger.info("%s connected", name)
+    reason = "closed"
+    try:
+        reason = await _read(reader, server.protocol)
+    finally:
+        logger.info("%s ended: %s", name, reason)
+        peer.end()
+        writer.close()
+
+
+async def _read(reader: asyncio.StreamReader, protocol: EditorProtocol) -> str:
+    """Handle messages until there are no more; returns why there are no more."""
+    while not protocol.exited:
+        try:
+            body = await framing.read_frame(reader)
+        except framing.FramingError as error:
+            protocol.refuse(str(error))
+            return str(error)
+        except OSError as error:
+            return str(error)
+        if body is None:
+            return "closed by the editor"
+        protocol.receive(body)
+        # Reading what is buffered already does not yield: let other connections have their turn.
+        await asyncio.sleep(0)
+    return "exit"

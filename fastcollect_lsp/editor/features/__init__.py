@@ -1,0 +1,32 @@
+"""What editors can ask for, one module per subject.
+
+Each module's `register(server, peer)` adds its methods to one connection; a method that is not
+registered is not announced. Later subjects (runs, lenses, coverage, debugging) are further modules
+in `FEATURES`. `protocol.md` describes them all and changes together with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastcollect_lsp.editor.features import (
+    diagnostics,
+    discovery,
+    lifecycle,
+    status,
+    symbols,
+    text_sync,
+    watching,
+)
+from fastcollect_lsp.editor.peer import EditorPeer
+from fastcollect_lsp.editor.rpc import EditorServer
+
+FEATURES: tuple[Callable[[EditorServer, EditorPeer], None], ...] = (
+    lifecycle.register,
+    text_sync.register,
+    watching.register,
+    discovery.register,
+    status.register,
+    symbols.register,
+    diagnostics.register,
+)

@@ -1,0 +1,20 @@
+"""`initialize` and `initialized`: what the client can do, and when it is ready."""
+
+from __future__ import annotations
+
+from lsprotocol import types
+
+from fastcollect_lsp.editor.peer import EditorPeer
+from fastcollect_lsp.editor.rpc import EditorServer
+
+
+def register(server: EditorServer, peer: EditorPeer) -> None:
+    """Add the methods of this module to a connection."""
+
+    @server.feature(types.INITIALIZE)
+    def initialize(params: types.InitializeParams) -> None:
+        peer.learn(params.capabilities)
+
+    @server.feature(types.INITIALIZED)
+    def initialized(_: types.InitializedParams) -> None:
+        peer.begin()

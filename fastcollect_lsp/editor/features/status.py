@@ -1,0 +1,39 @@
+"""The server's state: `fastcollect/status`, asked for and pushed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from fastcollect_lsp.editor.peer import EditorPeer
+from fastcollect_lsp.editor.rpc import EditorServer, PlainParams
+
+STATUS = "fastcollect/status"
+
+
+def register(server: EditorServer, peer: EditorPeer) -> None:
+    """Add the methods of this module to a connection."""
+    due: list[asyncio.Handle] = []
+
+    def push() -> None:
+        due.clear()
+        peer.protocol.notify_plain(STATUS, peer.host.status())
+
+    def changed() -> None:
+        # Several changes in one turn of the loop are one notification.
+        if peer.announced and not due:
+            due.append(asyncio.get_running_loop().call_soon(push))
+
+    def end() -> None:
+        for handle in due:
+            handle.cancel()
+
+    def begin() -> None:
+        peer.at_end(peer.host.subscribe(changed))
+        peer.at_end(end)
+
+    peer.at_beginning(begin)
+
+    @server.feature(STATUS)
+    def status(_: PlainParams) -> Mapping[str, object]:
+        return peer.host.status()

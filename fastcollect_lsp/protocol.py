@@ -1,0 +1,305 @@
+"""The wire between caller, server and checkpoints: length-prefixed JSON frames, typed at the edge.
+
+Standard library only and cheap to import: the pytest plugin, the zygote and the server share it.
+
+Frame: 4 bytes big-endian length, then that many bytes of JSON. A frame may carry file descriptors
+(`SCM_RIGHTS`), attached to its first byte. No pickle, ever.
+"""
+
+from __future__ import annotations
+
+import array
+import dataclasses
+import json
+import socket
+import struct
+from typing import Any, TypeVar
+
+MAX_FRAME = 1 << 20
+"""Largest frame accepted from the public socket, in bytes."""
+MAX_CONTROL_FRAME = 64 << 20
+"""Largest frame on the private pipes between server and checkpoints, in bytes."""
+HANDSHAKE_TIMEOUT = 5.0
+"""Seconds within which a peer of the public socket has to have said what it wants."""
+RUN_FDS = 4
+"""Descriptors that travel with a run request: stdin, stdout, stderr, run channel."""
+
+_HEADER = struct.Struct(">I")
+_T = TypeVar("_T")
+
+
+class ProtocolError(Exception):
+    """The peer sent something that is not a frame of this protocol."""
+
+
+class TooLarge(ProtocolError):
+    """A frame is over the limit."""
+
+
+# --------------------------------------------------------------------------- frames
+
+
+def encode(message: object, limit: int = MAX_FRAME) -> bytes:
+    """The frame for `message`. Raises TooLarge over `limit` bytes."""
+    body = json.dumps(message, separators=(",", ":")).encode("ascii")
+    if len(body) > limit:
+        raise TooLarge(f"a message of {len(body)} bytes is over the limit of {limit}")
+    return _HEADER.pack(len(body)) + body
+
+
+def send(
+    sock: socket.socket, message: object, fds: tuple[int, ...] = (), limit: int = MAX_FRAME
+) -> None:
+    """Send one frame on a blocking socket. Raises OSError, TooLarge."""
+    data = encode(message, limit)
+    if fds:
+        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds).tobytes())]
+        sent = sock.sendmsg([data], ancillary)
+        data = data[sent:]
+    if data:
+        sock.sendall(data)
+
+
+class FrameReader:
+    """Cuts a byte stream into frames. Feed it what the socket gave; take frames out.
+
+    Descriptors received are kept in arrival order and are owned by the reader until taken.
+    """
+
+    def __init__(self, limit: int = MAX_FRAME, max_fds: int = RUN_FDS) -> None:
+        self._limit = limit
+        self._max_fds = max_fds
+        self._buffer = bytearray()
+        self._fds: list[int] = []
+
+    def receive(self, sock: socket.socket, size: int = 65536) -> bool:
+        """One `recvmsg`; False at end of file. Raises OSError, ProtocolError."""
+        room = socket.CMSG_SPACE((self._max_fds + 1) * array.array("i").itemsize)
+        flags = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+        data, ancillary, message_flags, _ = sock.recvmsg(size, room, flags)
+        for level, kind, payload in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                fds = array.array("i")
+                fds.frombytes(payload[: len(payload) - len(payload) % fds.itemsize])
+                self._fds.extend(fds)
+        if message_flags & socket.MSG_CTRUNC or len(self._fds) > self._max_fds:
+            raise ProtocolError("too many descriptors")
+        self._buffer += data
+        return bool(data)
+
+    def next_frame(self) -> dict[str, Any] | None:
+        """The next whole frame, or None when more bytes are needed. Raises ProtocolError."""
+        if len(self._buffer) < _HEADER.size:
+            return None
+        (length,) = _HEADER.unpack_from(self._buffer)
+        if length > self._limit:
+            raise TooLarge(f"a frame of {length} bytes is over the limit of {self._limit}")
+        end = _HEADER.size + length
+        if len(self._buffer) < end:
+            return None
+        body = bytes(self._buffer[_HEADER.size : end])
+        del self._buffer[:end]
+        try:
+            message = json.loads(body)
+        except ValueError as error:
+            raise ProtocolError(f"a frame that is not JSON: {error}") from None
+        if not isinstance(message, dict):
+            raise ProtocolError("a frame that is not a JSON object")
+        return message
+
+    def take_fds(self) -> list[int]:
+        """The descriptors received so far; the caller owns them now."""
+        fds, self._fds = self._fds, []
+        return fds
+
+    @property
+    def rest(self) -> bytes:
+        """Bytes received after the last frame taken."""
+        return bytes(self._buffer)
+
+
+def receive(sock: socket.socket, reader: FrameReader) -> dict[str, Any] | None:
+    """The next frame from a blocking socket; None at end of file. Raises OSError, ProtocolError."""
+    while (message := reader.next_frame()) is None:
+        if not reader.receive(sock):
+            return None
+    return message
+
+
+# --------------------------------------------------------------------------- messages
+
+
+@dataclasses.dataclass(frozen=True)
+class Hello:
+    """First frame on the public socket: who calls, and for what."""
+
+    kind: str
+    """run | editor | status | stop | warm | recorded"""
+    version: str
+    """Version of the caller's distribution; a server of another version steps aside."""
+    pid: int = 0
+    patience_s: float = 0.0
+    """`warm` only: how long the caller is willing to wait for the answer."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Stream:
+    """How the caller's interpreter set up one of its standard streams."""
+
+    encoding: str
+    errors: str
+    line_buffering: bool
+    write_through: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class RunKey:
+    """What of a command line decides which modules a run imports, and how.
+
+    Two runs with equal keys import the same modules in the same order, as long as no input changed.
+    """
+
+    base: str
+    """Everything that plugin and conftest imports depend on (canonical JSON)."""
+    selection: str
+    """The rest: paths to collect and options that narrow or widen them (canonical JSON)."""
+    conftests: tuple[str, ...]
+    """Conftest files that pytest loads before collection, in order."""
+    dynamic: bool
+    """Whether which files are collected depends on more than the key (`--lf`, `--ff`)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRequest:
+    """All that a run child needs to be the process its caller would have been."""
+
+    argv: list[str]
+    orig_argv: list[str]
+    cwd: str
+    env: dict[str, str]
+    sys_path: list[str]
+    identity: str
+    """What cannot change after start: interpreter, flags, pytest, namespaces (canonical JSON)."""
+    umask: int
+    ignored_signals: list[int]
+    blocked_signals: list[int]
+    rlimits: dict[str, list[int]]
+    nice: int
+    affinity: list[int]
+    streams: list[Stream | None]
+    key: RunKey
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """One step of a run's natural import path: what was imported, and by what."""
+
+    kind: str
+    """names (plugins and hooks) | conftest | module | doctest | broken | opaque"""
+    path: str | None
+    modules: list[str]
+    """Names imported in this step, in order of completion; neutral ones left out."""
+    sys_path: list[str]
+    """sys.path when the step began."""
+    environ: list[str]
+    """Names of environment variables that the run itself had changed by then."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """The natural import path of one run, as it was seen in that run."""
+
+    key: RunKey
+    identity: str
+    argv: list[str]
+    cwd: str
+    root: str
+    import_mode: str
+    consider_namespace_packages: bool
+    python_files: list[str]
+    rewrite_marks: list[str]
+    rewritten: list[str]
+    warning_filters: list[str]
+    warning_options: list[str]
+    segments: list[Segment]
+    directories: list[str]
+    """Directories that the collection listed."""
+    tests: int
+    """Items collected, before deselection."""
+    idle_timeout_min: float
+    """Minutes without use after which the project wants its server to end."""
+
+
+def to_json(message: Any) -> dict[str, Any]:
+    """A dataclass of this module as plain data."""
+    return dataclasses.asdict(message)
+
+
+def _build(kind: type[_T], data: Any) -> _T:
+    if not isinstance(data, dict):
+        raise ProtocolError(f"{kind.__name__}: an object was expected")
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    unknown = data.keys() - fields.keys()
+    if unknown:
+        raise ProtocolError(f"{kind.__name__}: unknown {sorted(unknown)[0]!r}")
+    for name, value in data.items():
+        expected = _PLAIN.get(str(fields[name].type))
+        if expected is not None and not expected(value):
+            raise ProtocolError(f"{kind.__name__}: {name!r} has the wrong type")
+    try:
+        return kind(**data)
+    except TypeError as error:
+        raise ProtocolError(f"{kind.__name__}: {error}") from None
+
+
+def _is_list_of(kind: type) -> Any:
+    return lambda value: isinstance(value, list) and all(type(x) is kind for x in value)
+
+
+_PLAIN: dict[str, Any] = {
+    "str": lambda value: isinstance(value, str),
+    "str | None": lambda value: value is None or isinstance(value, str),
+    "int": lambda value: type(value) is int,
+    "float": lambda value: type(value) in (int, float),
+    "bool": lambda value: isinstance(value, bool),
+    "list[str]": _is_list_of(str),
+    "list[int]": _is_list_of(int),
+    "tuple[str, ...]": lambda value: (
+        isinstance(value, (list, tuple)) and all(isinstance(x, str) for x in value)
+    ),
+    "dict[str, str]": lambda value: (
+        isinstance(value, dict) and all(isinstance(x, str) for x in value.values())
+    ),
+    "dict[str, list[int]]": lambda value: (
+        isinstance(value, dict) and all(_is_list_of(int)(x) for x in value.values())
+    ),
+}
+
+
+def parse_hello(data: Any) -> Hello:
+    """Raises ProtocolError."""
+    return _build(Hello, data)
+
+
+def parse_key(data: Any) -> RunKey:
+    """Raises ProtocolError."""
+    key = _build(RunKey, data)
+    return dataclasses.replace(key, conftests=tuple(key.conftests))
+
+
+def parse_run_request(data: Any) -> RunRequest:
+    """Raises ProtocolError."""
+    request = _build(RunRequest, data)
+    if not isinstance(request.streams, list) or len(request.streams) != 3:
+        raise ProtocolError("RunRequest: three streams were expected")
+    streams = [None if s is None else _build(Stream, s) for s in request.streams]
+    return dataclasses.replace(request, key=parse_key(request.key), streams=streams)
+
+
+def parse_record(data: Any) -> Record:
+    """Raises ProtocolError."""
+    record = _build(Record, data)
+    if not isinstance(record.segments, list):
+        raise ProtocolError("Record: a list of segments was expected")
+    segments = [_build(Segment, segment) for segment in record.segments]
+    return dataclasses.replace(record, key=parse_key(record.key), segments=segments)

@@ -1,0 +1,271 @@
+"""The server process, `python -m fastcollect_lsp.server ROOT`: one per root, interpreter, user."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+from . import __version__, protocol, rendezvous
+from .protocol import Hello
+from .rendezvous import Place
+from .status import Status, to_json
+from .warm import Warm, read_records
+
+log = logging.getLogger("fastcollect.server")
+
+DEFAULT_IDLE_TIMEOUT = 30 * 60.0
+"""Seconds without a run, an editor or a question after which the server ends."""
+LOCK_ATTEMPTS = 20
+"""Tries to get the lock, 50 ms apart: a probe for it holds it for a moment."""
+
+
+class Server:
+    """Everything one project's server does, on one event loop."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.warm = Warm(environ=dict(os.environ))
+        self.clients = 0
+        self._began = time.monotonic()
+        self._used = time.monotonic()
+        self._idle_timeout = DEFAULT_IDLE_TIMEOUT
+        self._stopping = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, listener: socket.socket) -> None:
+        """Serve until stopped or idle for too long."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, self._stopping.set)
+        listener.setblocking(False)
+        self._spawn(self.warm.work())
+        self._spawn(self._accept(listener))
+        self._spawn(self._watch_idle())
+        self.read_records()
+        await self._stopping.wait()
+        self.warm.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a task of the server failed", exc_info=error)
+
+    async def _watch_idle(self) -> None:
+        while True:
+            left = self._used + self._idle_timeout - time.monotonic()
+            if left <= 0 and not self.clients and not self.warm.active:
+                log.info("idle for %.0f s: stopping", self._idle_timeout)
+                self._stopping.set()
+            await asyncio.sleep(min(max(left, 1.0), 60.0))
+
+    # ---------------------------------------------------------------- connections
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            sock, _ = await loop.sock_accept(listener)
+            self._spawn(self._serve(sock))
+
+    async def _serve(self, sock: socket.socket) -> None:
+        self._used = time.monotonic()
+        reader = protocol.FrameReader()
+        self.clients += 1
+        try:
+            with sock:
+                rendezvous.check_peer(sock)
+                sock.setblocking(False)
+                message = await asyncio.wait_for(
+                    _next_frame(sock, reader), protocol.HANDSHAKE_TIMEOUT
+                )
+                if message is not None:
+                    await self._answer(protocol.parse_hello(message), sock, reader)
+        except rendezvous.Unsafe as error:
+            log.warning("refused: %s", error)
+        except asyncio.TimeoutError:
+            log.info("a client said nothing for %.0f s", protocol.HANDSHAKE_TIMEOUT)
+        except (OSError, protocol.ProtocolError) as error:
+            log.info("a client was dropped: %s", error)
+        finally:
+            self.clients -= 1
+            self._used = time.monotonic()
+            for fd in reader.take_fds():
+                os.close(fd)
+
+    async def _answer(
+        self, hello: Hello, sock: socket.socket, reader: protocol.FrameReader
+    ) -> None:
+        if hello.version != __version__ and hello.kind != "stop":
+            # The newer installation wins: this server was started by one that is gone.
+            log.info("a client of version %s came: stopping", hello.version)
+            await _send(sock, {"served": "cold", "reason": f"the server was v{__version__}"})
+            self._stopping.set()
+            return
+        if hello.kind == "run":
+            await self._run(sock, reader)
+        elif hello.kind == "status":
+            await _send(sock, to_json(self.status()))
+        elif hello.kind == "recorded":
+            self.read_records()
+            await _send(sock, {})
+        elif hello.kind == "warm":
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self.warm.idle.wait(), hello.patience_s)
+            await _send(sock, to_json(self.status()))
+        elif hello.kind == "stop":
+            log.info("told to stop by pid %d", hello.pid)
+            await _send(sock, {})
+            self._stopping.set()
+        else:
+            raise protocol.ProtocolError(f"unknown kind {hello.kind!r}")
+
+    async def _run(self, sock: socket.socket, reader: protocol.FrameReader) -> None:
+        message = await asyncio.wait_for(_next_frame(sock, reader), protocol.HANDSHAKE_TIMEOUT)
+        fds = reader.take_fds()
+        try:
+            if message is None:
+                return
+            if len(fds) != protocol.RUN_FDS:
+                raise protocol.ProtocolError(f"{len(fds)} descriptors came with a run")
+            request = protocol.parse_run_request(message)
+            answer = await self.warm.serve(request, fds)
+        finally:
+            for fd in fds:
+                os.close(fd)
+        await _send(sock, answer)
+
+    # ---------------------------------------------------------------- state
+
+    def read_records(self) -> None:
+        """Take in what cold runs have left."""
+        for record in read_records(self.place.records):
+            self._idle_timeout = max(record.idle_timeout_min * 60.0, 1.0)
+            self.warm.want(record)
+
+    def status(self) -> Status:
+        """What `fastcollect status` shows."""
+        warm = self.warm
+        return Status(
+            state=warm.state,
+            root=self.place.root,
+            interpreter=self.place.interpreter,
+            version=__version__,
+            pid=os.getpid(),
+            uptime_s=round(time.monotonic() - self._began, 3),
+            idle_timeout_s=self._idle_timeout,
+            rss_bytes=_rss(),
+            tests=warm.tests,
+            detail=warm.building or warm.failure or "",
+            checkpoints=warm.checkpoints(),
+            last_run=warm.last_run,
+            runs=dict(warm.runs),
+            clients=self.clients - 1,
+            why=list(warm.misses),
+            log=str(self.place.log),
+        )
+
+
+async def _next_frame(sock: socket.socket, reader: protocol.FrameReader) -> dict[str, Any] | None:
+    """The next frame of a non-blocking socket, None at its end. Raises OSError, ProtocolError."""
+    loop = asyncio.get_running_loop()
+    while (message := reader.next_frame()) is None:
+        try:
+            if not reader.receive(sock):
+                return None
+        except BlockingIOError:
+            readable: asyncio.Future[None] = loop.create_future()
+            loop.add_reader(sock, _resolve, readable)
+            try:
+                await readable
+            finally:
+                loop.remove_reader(sock)
+    return message
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+async def _send(sock: socket.socket, message: dict[str, Any]) -> None:
+    data = protocol.encode(message, protocol.MAX_CONTROL_FRAME)
+    await asyncio.wait_for(
+        asyncio.get_running_loop().sock_sendall(sock, data), protocol.HANDSHAKE_TIMEOUT
+    )
+
+
+def _rss() -> int:
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+async def _lock(place: Place) -> int | None:
+    for _ in range(LOCK_ATTEMPTS):
+        with contextlib.suppress(rendezvous.Busy):
+            return rendezvous.acquire_lock(place)
+        await asyncio.sleep(0.05)
+    return None
+
+
+async def serve(root: str) -> int:
+    """Be the server of a root, unless another one is. The exit status of the process."""
+    place = rendezvous.place(root)
+    rendezvous.secure(place.directory)
+    lock = await _lock(place)
+    if lock is None:
+        return 0
+    rendezvous.write_holder(
+        lock,
+        {
+            "pid": os.getpid(),
+            "id": secrets.token_hex(8),
+            "started": time.time(),
+            "version": __version__,
+            "root": root,
+        },
+    )
+    listener = rendezvous.listen(place)
+    log.info("serving %s with %s as pid %d", root, place.interpreter, os.getpid())
+    try:
+        with listener:
+            await Server(place).run(listener)
+    finally:
+        rendezvous.remove(place)
+        os.close(lock)
+    return 0
+
+
+def main() -> int:
+    """Entry point of the process."""
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    try:
+        return asyncio.run(serve(sys.argv[1]))
+    except (OSError, rendezvous.Unsafe) as error:
+        log.error("the server cannot start: %s", error)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,279 @@
+"""What a step of imports did to the process: the things that a fork would lose, share or repeat."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import io
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+_WRITES = {
+    "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.chmod", "os.chown", "os.link",
+    "os.symlink", "os.truncate", "os.utime", "shutil.rmtree", "shutil.copyfile", "shutil.move",
+    "tempfile.mkstemp", "tempfile.mkdtemp",
+}  # fmt: skip
+_STARTS = {
+    "subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "os.fork", "os.forkpty",
+    "os.spawn", "pty.spawn", "socket.connect", "socket.bind", "socket.sendto", "ftplib.connect",
+    "smtplib.connect", "urllib.Request", "http.client.connect",
+}  # fmt: skip
+_WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+@dataclass
+class Observed:
+    """What the audit hook saw while it was looking."""
+
+    files: set[str] = field(default_factory=set)
+    directories: set[str] = field(default_factory=set)
+    hazards: list[str] = field(default_factory=list)
+
+
+class Audit:
+    """An audit hook. It can never be removed: for disposable processes only."""
+
+    def __init__(self) -> None:
+        self.observed = Observed()
+        self._paused = False
+        sys.addaudithook(self._hook)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """What we do ourselves is not looked at."""
+        self._paused = True
+        try:
+            yield
+        finally:
+            self._paused = False
+
+    def take(self) -> Observed:
+        """What was seen since the last call."""
+        observed, self.observed = self.observed, Observed()
+        return observed
+
+    def _hook(self, event: str, args: tuple[Any, ...]) -> None:
+        if self._paused:
+            return
+        if event == "open":
+            self._opened(*args)
+        elif event in ("os.listdir", "os.scandir"):
+            path = "." if args[0] is None else args[0]
+            if not _is_system(path):
+                self.observed.directories.add(_absolute(path))
+        elif (
+            event in _STARTS
+            or (event in _WRITES and not any(_is_bytecode(argument) for argument in args))
+            or (event == "sqlite3.connect" and args[0] != ":memory:")
+        ):
+            self.observed.hazards.append(f"{event} ({_short(args)})")
+
+    def _opened(self, path: object, mode: str | None, flags: int) -> None:
+        if not isinstance(path, (str, bytes)):
+            return
+        writes = flags & _WRITE_FLAGS if mode is None else any(letter in mode for letter in "wax+")
+        if writes:
+            if not _is_bytecode(path) and path not in ("/dev/null", b"/dev/null"):
+                self.observed.hazards.append(f"writes {os.fsdecode(path)}")
+        elif not _is_bytecode(path) and not _is_system(path):
+            self.observed.files.add(_absolute(path))
+
+
+def _absolute(path: object) -> str:
+    return os.path.abspath(os.fsdecode(path)) if isinstance(path, (str, bytes)) else "."
+
+
+def _is_system(path: object) -> bool:
+    """The kernel's own trees: what they say is not of the project, and never looks unchanged."""
+    return isinstance(path, (str, bytes)) and os.fsdecode(path).startswith(
+        ("/proc/", "/sys/", "/dev/")
+    )
+
+
+def _is_bytecode(argument: object) -> bool:
+    if not isinstance(argument, (str, bytes)):
+        return False
+    path = os.fsdecode(argument)
+    prefix = sys.pycache_prefix
+    return "__pycache__" in path or (prefix is not None and path.startswith(prefix))
+
+
+def _short(args: tuple[Any, ...]) -> str:
+    text = ", ".join(repr(arg) for arg in args[:2])
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+class Output:
+    """Stands in for the standard streams and notices who writes to them or keeps hold of them."""
+
+    def __init__(self) -> None:
+        self._fd = os.memfd_create("output") if hasattr(os, "memfd_create") else _unlinked()
+        self._streams: list[TextIO] = []
+
+    @contextlib.contextmanager
+    def watch(self) -> Iterator[None]:
+        """Replace the streams for the duration of a build."""
+        saved = (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
+        os.dup2(self._fd, 1)
+        os.dup2(self._fd, 2)
+        self._streams = [
+            io.TextIOWrapper(io.FileIO(fd, "w", closefd=False), "utf-8", "backslashreplace")
+            for fd in (1, 2)
+        ]
+        sys.stdout, sys.stderr = self._streams
+        sys.__stdout__, sys.__stderr__ = self._streams  # type: ignore[misc, assignment]
+        self._references = self._count()
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__ = saved  # type: ignore[misc]
+            self._streams.clear()
+            devnull = os.open(os.devnull, os.O_WRONLY)
+            for fd in (1, 2):
+                os.dup2(devnull, fd)
+            os.close(devnull)
+            os.close(self._fd)
+
+    def _flush(self) -> None:
+        for stream in self._streams:
+            stream.flush()
+
+    def _count(self) -> list[int]:
+        return [sys.getrefcount(stream) for stream in self._streams]
+
+    def hazard(self) -> str | None:
+        """Why the last step cannot be kept, if its output says so."""
+        self._flush()
+        if os.lseek(self._fd, 0, os.SEEK_CUR) or os.fstat(self._fd).st_size:
+            return "writes output at import"
+        if self._count() != self._references:
+            gc.collect()
+            if self._count() != self._references:
+                return "keeps hold of sys.stdout or sys.stderr at import"
+        return None
+
+
+def _unlinked() -> int:
+    import tempfile
+
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def descriptors() -> set[int]:
+    """Open descriptors of this process."""
+    found = set()
+    for directory in ("/proc/self/fd", "/dev/fd"):
+        try:
+            names = os.listdir(directory)
+        except OSError:
+            continue
+        for name in names:
+            with contextlib.suppress(OSError):
+                os.fstat(int(name))
+                found.add(int(name))
+        break
+    return found
+
+
+def threads() -> int:
+    """Native threads of this process."""
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return 1
+
+
+def extra_threads_survive_fork() -> bool:
+    """Whether all threads but this one end before a fork by their own `pthread_atfork` handlers.
+
+    OpenBLAS does that, and starts its pool again when it is next needed: it survives a fork. It is
+    found out by forking, so no list of libraries is needed.
+    """
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return threads() == 1
+
+
+def children() -> bool:
+    """Whether this process has a child of its own, ended or not."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class Census:
+    """The state of the process that steps are compared with."""
+
+    descriptors: frozenset[int]
+    cwd: str
+    umask: int
+    handlers: tuple[object, ...]
+
+    @classmethod
+    def take(cls) -> Census:
+        """Count now."""
+        umask = os.umask(0)
+        os.umask(umask)
+        return cls(frozenset(descriptors()), os.getcwd(), umask, _handlers())
+
+    def hazard(self) -> str | None:
+        """What changed since that cannot be kept in a checkpoint, as one phrase."""
+        if threading.active_count() > 1:
+            return "starts a thread at import"
+        if threads() > 1 and not extra_threads_survive_fork():
+            return "starts a native thread at import"
+        if opened := descriptors() - self.descriptors:
+            return f"keeps a descriptor open ({_describe(min(opened))})"
+        if children():
+            return "leaves a child process"
+        if os.getcwd() != self.cwd:
+            return "changes the working directory"
+        umask = os.umask(self.umask)
+        if umask != self.umask:
+            return "changes the umask"
+        if _handlers() != self.handlers:
+            return "installs a signal handler"
+        return None
+
+
+def _describe(fd: int) -> str:
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}")
+    except OSError:
+        return str(fd)
+
+
+def _handlers() -> tuple[object, ...]:
+    import signal
+
+    return tuple(signal.getsignal(number) for number in sorted(signal.valid_signals()))
+
+
+def generators() -> dict[str, tuple[object, Callable[[], None]]]:
+    """Global random number generators: name → (state, how to bring this very state back)."""
+    import random
+
+    state = random.getstate()
+    found: dict[str, tuple[object, Callable[[], None]]] = {
+        "random": (state, lambda: random.setstate(state))
+    }
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None and hasattr(numpy_random, "get_state"):
+        numpy_state = numpy_random.get_state()
+        found["numpy.random"] = (
+            repr(
+                [str(part.tobytes()) if hasattr(part, "tobytes") else part for part in numpy_state]
+            ),
+            lambda: numpy_random.set_state(numpy_state),
+        )
+    return found

@@ -1,0 +1,140 @@
+"""May this run be handed over at all? Everything here is decided before any conftest is loaded."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+_ENTRY_POINTS = {"console_main", "_console_main"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What this plugin may do in this run."""
+
+    silent: bool = False
+    """Do nothing and show nothing: the run is not one that a person started as `pytest`."""
+    cold: str | None = None
+    """Show up, but leave the run cold for this reason."""
+
+
+def judge(config: pytest.Config, auto: bool | None) -> Verdict:
+    """`auto` is the user's wish: True or False from the command line or ini, None if neither."""
+    forced = os.environ.get("FASTCOLLECT")
+    if forced == "0" or _is_program(config) or _is_nested():
+        return Verdict(silent=True)
+    if forced != "1":
+        if auto is False:
+            return Verdict(cold="switched off")
+        if auto is None and os.environ.get("CI"):
+            return Verdict(cold="CI is set; ask with --fastcollect-auto-daemon")
+    if not hasattr(os, "fork"):
+        return Verdict(cold="this platform has no fork")
+    return Verdict(cold=_observer() or _measuring(config))
+
+
+def _is_program(config: pytest.Config) -> bool:
+    """Whether `pytest.main()` was called by a program rather than by the console script or `-m`."""
+    if config.invocation_params.plugins:
+        return True
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_code.co_name not in _ENTRY_POINTS:
+        frame = frame.f_back
+    if frame is None or frame.f_globals.get("__name__") != "_pytest.config":
+        return True
+    while frame is not None and frame.f_code.co_name in _ENTRY_POINTS:
+        frame = frame.f_back
+    # Below the entry point there is only the script itself, or runpy for `python -m pytest`.
+    if frame is None or frame.f_globals.get("__name__") != "__main__":
+        return True
+    script = Path(frame.f_code.co_filename)
+    if script.stem not in {"pytest", "py.test"} and script.parts[-2:] != ("pytest", "__main__.py"):
+        return True
+    frame = frame.f_back
+    while frame is not None:
+        if frame.f_globals.get("__name__") != "runpy":
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _is_nested() -> bool:
+    """Whether a pytest run is among our ancestors (pytester, subprocess.run(["pytest"]), xdist)."""
+    if os.environ.get("FASTCOLLECT_SCOUT") == str(os.getppid()):
+        return False  # the collection that `--daemon-start` runs to learn the import path
+    if "PYTEST_CURRENT_TEST" in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
+        return True
+    try:
+        initial = Path("/proc/self/environ").read_bytes()
+    except OSError:
+        return False
+    return b"\0PYTEST_VERSION=" in b"\0" + initial or _has_pytest_ancestor()
+
+
+def _has_pytest_ancestor() -> bool:
+    """Looks at the ancestors themselves: a test may have started us with an empty environment."""
+    pid = os.getppid()
+    for _ in range(64):
+        if pid <= 1:
+            return False
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            stat = Path(f"/proc/{pid}/stat").read_bytes()
+        except OSError:
+            return False
+        if is_pytest_command(command):
+            return True
+        pid = int(stat.rpartition(b")")[2].split()[1])
+    return False
+
+
+def is_pytest_command(command: list[bytes]) -> bool:
+    """Whether a process' command line is a Python interpreter that runs pytest, or our zygote."""
+    if not os.path.basename(command[0]).startswith((b"python", b"pypy")):
+        return False
+    arguments = iter(command[1:])
+    for argument in arguments:
+        if argument == b"-m":
+            return next(arguments, b"") in {b"pytest", b"py.test"}
+        if argument == b"-c":
+            return b"pytest_fastcollect.zygote" in next(arguments, b"")
+        if argument in {b"-W", b"-X"}:
+            next(arguments, None)
+        elif not argument.startswith(b"-"):
+            return os.path.basename(argument) in {b"pytest", b"py.test"}
+    return False
+
+
+def _observer() -> str | None:
+    """A tracer, profiler or debugger would lose what was imported ahead of time."""
+    if sys.gettrace() is not None:
+        return "a tracer or debugger is active"
+    if sys.getprofile() is not None:
+        return "a profiler is active"
+    monitoring = getattr(sys, "monitoring", None)
+    if monitoring is not None and any(monitoring.get_tool(number) for number in range(6)):
+        return "a monitoring tool is active"
+    if "pydevd" in sys.modules or "debugpy" in sys.modules:
+        return "a debugger is active"
+    for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
+        if os.environ.get(name):
+            return f"{name} is set: coverage measures imports"
+    return None
+
+
+def _measuring(config: pytest.Config) -> str | None:
+    options = config.known_args_namespace
+    if getattr(options, "cov_source", None):
+        return "--cov measures imports"
+    if getattr(options, "assertmode", "rewrite") != "rewrite":
+        return f"--assert={options.assertmode}"
+    if getattr(options, "noconftest", False):
+        return "--noconftest"
+    if getattr(options, "help", False) or getattr(options, "version", 0):
+        return "nothing to run"
+    return None

@@ -1,0 +1,77 @@
+"""What the caller sends: its own process, described so that a run child can become it."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import secrets
+import signal
+import sys
+from typing import TextIO
+
+import pytest
+
+from fastcollect_lsp import protocol, rendezvous
+from fastcollect_lsp.protocol import Record, RunRequest, Stream
+from fastcollect_lsp.rendezvous import Place
+
+from .identity import identity
+from .runkey import run_key
+
+_LIMITS = [name for name in dir(resource) if name.startswith("RLIMIT_")]
+
+
+def run_request(config: pytest.Config) -> RunRequest:
+    """This process as it is now, before any conftest is loaded."""
+    environ = dict(os.environ)
+    identified = identity(environ)
+    environ.pop("PYTEST_VERSION", None)  # set by pytest's main(): the run child's will set it again
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return RunRequest(
+        argv=list(sys.argv),
+        orig_argv=list(sys.orig_argv),
+        cwd=os.getcwd(),
+        env=environ,
+        sys_path=list(sys.path),
+        identity=identified,
+        umask=umask,
+        ignored_signals=[
+            int(number)
+            for number in signal.valid_signals()
+            if signal.getsignal(number) is signal.SIG_IGN
+        ],
+        blocked_signals=[int(n) for n in signal.pthread_sigmask(signal.SIG_BLOCK, [])],
+        rlimits={name: list(resource.getrlimit(getattr(resource, name))) for name in _LIMITS},
+        nice=os.getpriority(os.PRIO_PROCESS, 0),
+        affinity=sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
+        streams=[_stream(sys.stdin), _stream(sys.stdout), _stream(sys.stderr)],
+        key=run_key(config),
+    )
+
+
+def _stream(stream: TextIO | None) -> Stream | None:
+    if stream is None:
+        return None
+    return Stream(
+        encoding=stream.encoding,
+        errors=stream.errors or "strict",
+        line_buffering=bool(getattr(stream, "line_buffering", False)),
+        write_through=bool(getattr(stream, "write_through", False)),
+    )
+
+
+def leave_record(place: Place, record: Record) -> None:
+    """Put a record where the server looks for it. Raises OSError, Unsafe.
+
+    A file, not a message: the server may still be starting.
+    """
+    rendezvous.secure(place.directory)
+    place.records.mkdir(mode=0o700, exist_ok=True)
+    name = f"{secrets.token_hex(8)}.json"
+    partial = place.records / f".{name}"
+    fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(fd, "w", encoding="ascii") as file:
+        json.dump(protocol.to_json(record), file)
+    os.replace(partial, place.records / name)

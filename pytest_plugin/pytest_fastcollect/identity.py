@@ -1,0 +1,82 @@
+"""What of a process cannot be changed once it runs: compared before a run is handed over."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+
+import pytest
+
+_STARTUP_VARIABLES = (
+    "PYTHON", "LD_", "LC_", "LANG", "TZ", "HOME", "OMP_", "KMP_", "OPENBLAS_", "GOTO_", "MKL_",
+    "BLIS_", "VECLIB_", "NUMEXPR_", "MALLOC_", "GLIBC_", "CUDA_", "ASAN_", "UBSAN_", "SSL_",
+)  # fmt: skip
+"""Prefixes of environment variables that C code reads, most of them once, at start."""
+
+_NAMESPACES = ("mnt", "pid", "net", "user", "ipc", "uts", "cgroup")
+
+
+def startup_environment(environ: dict[str, str]) -> dict[str, str]:
+    """The part of an environment that only a new process can take over."""
+    return {name: environ[name] for name in sorted(environ) if name.startswith(_STARTUP_VARIABLES)}
+
+
+def identity(environ: dict[str, str]) -> str:
+    """This process' identity as canonical JSON. Environment values enter as a digest only."""
+    startup = json.dumps(startup_environment(environ)).encode()
+    return json.dumps(
+        {
+            "executable": os.path.realpath(sys.executable),
+            "prefix": sys.prefix,
+            "version": sys.version,
+            "flags": [int(flag) for flag in sys.flags],
+            "options": interpreter_options(),
+            "pytest": pytest.__file__,
+            "environment": hashlib.blake2b(startup, digest_size=8).hexdigest(),
+            "namespaces": _namespaces(),
+            "user": [os.getresuid(), os.getresgid(), sorted(os.getgroups())],
+        }
+    )
+
+
+def interpreter_options() -> list[str]:
+    """The command line options that start an interpreter with this one's flags."""
+    flags = sys.flags
+    options = []
+    for letter, level in (
+        ("B", flags.dont_write_bytecode),
+        ("O", flags.optimize),
+        ("b", flags.bytes_warning),
+        ("v", flags.verbose),
+        ("d", flags.debug),
+    ):
+        options.extend([f"-{letter}"] * level)
+    if flags.isolated:
+        options.append("-I")
+    else:
+        options.extend("-E" for _ in range(flags.ignore_environment))
+        options.extend("-s" for _ in range(flags.no_user_site))
+        if getattr(flags, "safe_path", False):
+            options.append("-P")
+    if flags.no_site:
+        options.append("-S")
+    options.extend(
+        f"-X{name}" if value is True else f"-X{name}={value}"
+        for name, value in sys._xoptions.items()
+    )
+    # -X dev and -b add filters of their own, which the new interpreter adds again.
+    implied = {"default"} if flags.dev_mode else set()
+    options.extend(f"-W{option}" for option in sys.warnoptions if option not in implied)
+    return options
+
+
+def _namespaces() -> list[str]:
+    found = []
+    for name in _NAMESPACES:
+        try:
+            found.append(os.readlink(f"/proc/self/ns/{name}"))
+        except OSError:
+            found.append("")
+    return found

@@ -1,0 +1,216 @@
+"""The pytest plugin: options, the hand-over, the report header."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, field
+
+import pytest
+
+from fastcollect_lsp import __version__, client, rendezvous
+from fastcollect_lsp.rendezvous import Place
+
+from .eligibility import judge
+from .identity import identity
+from .record import Recorder
+from .run_child import Active
+from .runkey import run_key
+
+
+@dataclass
+class State:
+    """What this plugin knows of one run."""
+
+    silent: bool = True
+    daemon: str = ""
+    """What the header says after `Daemon:` or `cold:`."""
+    place: Place | None = None
+    recorder: Recorder | None = None
+    began: float = field(default_factory=time.perf_counter)
+
+
+STATE = pytest.StashKey[State]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options and ini keys; fixed by the project's command line contract."""
+    group = parser.getgroup("fastcollect", "warm runs (pytest-fastcollect)")
+    group.addoption(
+        "--fastcollect-auto-daemon",
+        action="store_true",
+        default=None,
+        dest="fastcollect_auto_daemon",
+        help="start and use the project's warm server (default: on, off where CI is set)",
+    )
+    group.addoption(
+        "--no-fastcollect-auto-daemon",
+        action="store_false",
+        dest="fastcollect_auto_daemon",
+        help="neither start nor use a server: a plain pytest run",
+    )
+    for name, text in (
+        ("start", "start the project's server, wait until it is warm, exit"),
+        ("stop", "stop the project's server, exit"),
+        ("status", "show the state of the project's server, exit"),
+        ("health", "look for what is wrong with the project's server, exit non-zero if anything"),
+    ):
+        group.addoption(
+            f"--daemon-{name}",
+            action="store_const",
+            const=name,
+            dest="fastcollect_action",
+            help=text,
+        )
+    parser.addini(
+        "fastcollect_auto_daemon",
+        "start and use the project's warm server (default: true)",
+        type="bool",
+        default=True,
+    )
+    parser.addini(
+        "fastcollect_idle_timeout",
+        "minutes without any use after which the server ends (default: 30)",
+        default="30",
+    )
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config,
+) -> Generator[None, object, object]:
+    """Before capture starts and any conftest is loaded: hand the run over, or let it be cold."""
+    state = early_config.stash[STATE] = State()
+    if Active.depth is not None:
+        _in_run_child(early_config, state)
+    else:
+        _in_caller(early_config, state)
+    if state.recorder is not None:
+        early_config.pluginmanager.register(state.recorder, "fastcollect-recorder")
+    try:
+        return (yield)
+    finally:
+        if state.recorder is not None:
+            state.recorder.mark()
+
+
+def _in_run_child(config: pytest.Config, state: State) -> None:
+    depth, Active.depth = Active.depth, None  # a second pytest.main() in this process is nested
+    state.silent = False
+    state.daemon = f"Daemon: active, {depth}"
+    state.place = rendezvous.place(str(config.rootpath))
+    if Active.record:
+        state.recorder = Recorder(config, run_key(config), identity(dict(os.environ)))
+
+
+def _in_caller(config: pytest.Config, state: State) -> None:
+    options = config.known_args_namespace
+    auto = options.fastcollect_auto_daemon
+    if auto is None and not config.getini("fastcollect_auto_daemon"):
+        auto = False
+    verdict = judge(config, auto)
+    if options.fastcollect_action:
+        raise SystemExit(_act(config, options.fastcollect_action))
+    state.silent = verdict.silent
+    if verdict.silent:
+        return
+    state.place = rendezvous.place(str(config.rootpath))
+    if verdict.cold is not None:
+        state.daemon = f"cold: {verdict.cold}"
+        return
+    from .handoff import run_request  # only the path that hands over pays for it
+
+    request = run_request(config)
+    cold = client.hand_over(state.place, request)
+    state.daemon = f"cold: {cold.reason}"
+    if cold.starting:
+        state.daemon = _start(state.place)
+    if cold.starting or cold.record:
+        state.recorder = Recorder(config, request.key, request.identity)
+
+
+def _start(place: Place) -> str:
+    try:
+        client.spawn_server(place)
+    except (OSError, rendezvous.Unsafe) as error:
+        return f"cold: no server could be started ({error})"
+    return "Daemon: starting"
+
+
+def _act(config: pytest.Config, action: str) -> int:
+    from fastcollect_lsp import cli
+
+    arguments = [str(argument) for argument in config.known_args_namespace.file_or_dir or []]
+    return cli.act(action, rendezvous.place(str(config.rootpath)), arguments)
+
+
+@pytest.hookimpl(specname="pytest_load_initial_conftests")
+def _before_conftests(early_config: pytest.Config) -> None:
+    recorder = early_config.stash[STATE].recorder
+    if recorder is not None:
+        recorder.mark()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What hooks import here is a step of its own."""
+    state = config.stash.get(STATE, None)
+    if state is not None and state.recorder is not None:
+        state.recorder.mark()
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """`fastcollect: vX.Y.Z (Rust-accelerated collection) | Daemon: …` or `| cold: …`."""
+    state = config.stash.get(STATE, None)
+    if state is None or state.silent:
+        return None
+    return f"fastcollect: v{__version__} (Rust-accelerated collection) | {state.daemon}"
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Time the collection and say so in pytest's own line; then tell the server what was seen."""
+    state = session.config.stash.get(STATE, None)
+    if state is None or state.silent:
+        return (yield)
+    state.began = time.perf_counter()
+    _time_in_collected_line(session.config, state)
+    result = yield
+    if state.recorder is not None and state.place is not None:
+        _send_record(state.place, state.recorder, session.testscollected)
+    return result
+
+
+def _time_in_collected_line(config: pytest.Config, state: State) -> None:
+    """`TerminalReporter.report_collect` builds its line itself: add to it as it is written."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or config.option.verbose != 0:
+        return
+    for name in ("write_line", "rewrite"):
+        setattr(reporter, name, _timed(reporter, name, state))
+
+
+def _timed(reporter: object, name: str, state: State) -> object:
+    original = getattr(reporter, name)
+
+    def write(line: object, *args: object, **kwargs: object) -> object:
+        if isinstance(line, str) and line.startswith("collected "):
+            line += f" in {time.perf_counter() - state.began:.3f}s"
+            for patched in ("write_line", "rewrite"):
+                vars(reporter).pop(patched, None)
+        return original(line, *args, **kwargs)
+
+    return write
+
+
+def _send_record(place: Place, recorder: Recorder, tests: int) -> None:
+    """Leave the record where the server finds it, and tell it if it is there to be told."""
+    from .handoff import leave_record
+
+    try:
+        leave_record(place, recorder.finish(tests))
+        client.ask(place, "recorded", timeout=1.0)
+    except (OSError, rendezvous.Unsafe, client.Unavailable) as error:
+        if sys.flags.verbose:
+            sys.stderr.write(f"fastcollect: no record was left ({error})\n")

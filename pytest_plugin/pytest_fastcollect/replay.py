@@ -1,0 +1,351 @@
+"""Executes the imports of a record, step by step, in a process that will be a checkpoint.
+
+The same plan is executed twice. First by a disposable process under an audit hook, the probe, which
+finds the inputs and the first step that must not happen ahead of time; then by the process that
+stays, without any hook. Both must do the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import hashlib
+import importlib
+import importlib.abc
+import os
+import sys
+import time
+import types
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import _pytest.assertion
+import pytest
+from _pytest.assertion.rewrite import AssertionRewritingHook
+from _pytest.config import apply_warning_filters, get_config
+from _pytest.pathlib import import_path, resolve_package_path
+
+from fastcollect_lsp.protocol import Record, Segment
+
+from . import census
+from .record import is_neutral, new_modules
+from .stash import Effects, Stash
+
+
+class Barrier(Exception):
+    """This step must not happen ahead of time; its text says why."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to execute: the segments `first` to `last` of a record."""
+
+    record: Record
+    first: int
+    last: int
+    changed: frozenset[str]
+    """Files edited since the record was made: their imports may differ from it."""
+    probe: bool
+    """Whether this is the disposable first execution."""
+    environ: Mapping[str, str]
+    """The caller's environment."""
+    generators: Mapping[str, str]
+    """What the probe reported of generators, by `step:name`."""
+
+
+@dataclass
+class Report:
+    """What an execution found out."""
+
+    files: set[str] = field(default_factory=set)
+    directories: set[str] = field(default_factory=set)
+    """What was read and listed or searched: the inputs."""
+    environ: dict[str, str | None] = field(default_factory=dict)
+    whole_environ: bool = False
+    generators: dict[str, str] = field(default_factory=dict)
+    modules: int = 0
+    elapsed_ms: float = 0.0
+
+
+class _ExactHook(AssertionRewritingHook):
+    """Rewrites just the modules that the recorded run rewrote; new ones by the rules."""
+
+    exact: frozenset[str] = frozenset()
+    known: frozenset[str] = frozenset()
+
+    def _early_rewrite_bailout(self, name: str, state: Any) -> bool:
+        if name in self.known:
+            return name not in self.exact
+        return super()._early_rewrite_bailout(name, state)
+
+    def _should_rewrite(self, name: str, fn: str, state: Any) -> bool:
+        if name in self.known:
+            return name in self.exact
+        return super()._should_rewrite(name, fn, state)
+
+
+class _Starts(importlib.abc.MetaPathFinder):
+    """Numbers imports in the order in which they begin. Finds nothing itself."""
+
+    def __init__(self) -> None:
+        self.starts: dict[str, int] = {}
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+    ) -> None:
+        self.starts[name] = len(self.starts) + 1
+
+
+class _TracedEnviron(type(os.environ)):  # type: ignore[misc]
+    """`os.environ` that notes which variables are read. Put on by assigning `__class__`."""
+
+    reads: set[str]
+    iterated: bool
+
+    def __getitem__(self, key: str) -> str:
+        type(self).reads.add(os.fsdecode(key))
+        value: str = super().__getitem__(key)
+        return value
+
+    def __contains__(self, key: object) -> bool:
+        if isinstance(key, (str, bytes)):
+            type(self).reads.add(os.fsdecode(key))
+        return bool(super().__contains__(key))
+
+    def __iter__(self) -> Iterator[str]:
+        type(self).iterated = True
+        yield from super().__iter__()
+
+
+@contextlib.contextmanager
+def _traced_environ(report: Report, caller: Mapping[str, str]) -> Iterator[None]:
+    """Note the environment variables that Python code reads, with the caller's values of them.
+
+    A variable that an earlier step has set counts with the caller's value too: where that is the
+    same, the steps do the same.
+    """
+    _TracedEnviron.reads = set()
+    _TracedEnviron.iterated = False
+    original = os.environ.__class__
+    os.environ.__class__ = _TracedEnviron
+    os.environb.__class__ = _TracedEnviron  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        os.environ.__class__ = original
+        os.environb.__class__ = original
+        report.environ = {name: caller.get(name) for name in _TracedEnviron.reads}
+        report.whole_environ = _TracedEnviron.iterated
+
+
+class Replay:
+    """One execution of a plan. Adds what it executes to `stash`."""
+
+    def __init__(self, plan: Plan, stash: Stash, announce: Callable[[int], None]) -> None:
+        self._plan = plan
+        self._stash = stash
+        self._announce = announce
+        self._starts = _Starts()
+        self._seen = set(sys.modules)
+        self._output = census.Output()
+        self._hook_modules = _hook_modules(plan.record)
+        self.report = Report()
+
+    def run(self) -> None:
+        """Raises Barrier. The step in progress has been announced before it begins."""
+        began = time.perf_counter()
+        self._set_environ()
+        sys.argv[:] = self._plan.record.argv
+        self.report.directories.update(filter(None, map(os.path.abspath, sys.path)))
+        audit = census.Audit() if self._plan.probe else None
+        with (
+            self._output.watch(),
+            _traced_environ(self.report, self._plan.environ),
+            self._import_system(),
+        ):
+            baseline = census.Census.take()
+            for index in range(self._plan.first, self._plan.last):
+                self._announce(index)
+                segment = self._plan.record.segments[index]
+                self._step(index, segment)
+                self._check(baseline, audit)
+        self.report.elapsed_ms = (time.perf_counter() - began) * 1000
+        self.report.modules = len(self._stash.entries)
+        gc.collect()
+
+    def _set_environ(self) -> None:
+        """The caller's environment, with what pytest and the steps before this one add to it."""
+        os.environ.clear()
+        os.environ.update(self._plan.environ)
+        if pytest.version_tuple >= (8, 2):
+            os.environ["PYTEST_VERSION"] = pytest.__version__
+        for entry in self._stash.entries:
+            if entry.effects is not None:
+                entry.effects.apply_environ()
+
+    def _check(self, baseline: census.Census, audit: census.Audit | None) -> None:
+        with audit.paused() if audit is not None else contextlib.nullcontext():
+            hazard = self._output.hazard() or baseline.hazard()
+        if audit is not None:
+            observed = audit.take()
+            self.report.files |= observed.files
+            self.report.directories |= observed.directories
+            hazard = hazard or next(iter(observed.hazards), None)
+        if hazard:
+            raise Barrier(hazard)
+
+    @contextlib.contextmanager
+    def _import_system(self) -> Iterator[None]:
+        """pytest's assertion rewriting and our count of imports, for the duration."""
+        record = self._plan.record
+        config = get_config()
+        hook: Any = _pytest.assertion.install_importhook(config)
+        hook.__class__ = _ExactHook
+        hook.fnpats = record.python_files
+        hook._must_rewrite.update(record.rewrite_marks)
+        hook.exact = frozenset(record.rewritten)
+        hook.known = frozenset(name for segment in record.segments for name in segment.modules)
+        sys.meta_path.insert(0, self._starts)
+        try:
+            yield
+        finally:
+            sys.meta_path.remove(self._starts)
+            sys.meta_path.remove(hook)
+            config._ensure_unconfigure()
+
+    def _step(self, index: int, segment: Segment) -> None:
+        if segment.kind in {"broken", "opaque"}:
+            raise Barrier(f"{segment.kind} in the recorded run")
+        if read := set(segment.environ) & _TracedEnviron.reads:
+            raise Barrier(f"depends on {min(read)}, which the run itself sets")
+        sys.path[:] = segment.sys_path
+        self.report.directories.update(map(os.path.abspath, segment.sys_path))
+        effects = Effects()
+        generators = census.generators()
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                _filter_warnings(self._plan.record)
+                self._execute(segment, effects)
+        except Barrier:
+            raise
+        except BaseException as error:
+            raise Barrier(f"{type(error).__name__} when imported ahead of time") from None
+        modules = new_modules(self._seen)
+        self._compare(segment, modules)
+        added = self._stash.add(modules, self._starts.starts, index)
+        self._inputs(added)
+        effects.warnings = list(caught)
+        self._compare_generators(index, generators, effects)
+        if added:
+            added[-1].effects = effects
+
+    def _execute(self, segment: Segment, effects: Effects) -> None:
+        record = self._plan.record
+        environ = _snapshot_environ()
+        if segment.kind == "names":
+            effects.path_before = list(sys.path)
+            for name in segment.modules:
+                if name not in sys.modules:
+                    importlib.import_module(name)
+        else:
+            assert segment.path is not None
+            path = Path(segment.path)
+            if segment.kind == "conftest" and resolve_package_path(path) is None:
+                sys.modules.pop("conftest", None)
+                self._seen.discard("conftest")
+            effects.path_before = _path_with_root(path, record)
+            _import(path, record)
+        effects.path_after = list(sys.path)
+        after = _snapshot_environ()
+        effects.environ = {
+            name: after.get(name)
+            for name in environ.keys() | after.keys()
+            if environ.get(name) != after.get(name)
+        }
+
+    def _compare(self, segment: Segment, modules: list[str]) -> None:
+        """The step must have imported what it imported in the recorded run."""
+        mine = {name for name in modules if not is_neutral(name)}
+        recorded = {name for name in segment.modules if name in sys.modules}
+        for name in mine - recorded:
+            if name in self._hook_modules:
+                raise Barrier(f"{name} is imported by a hook before it in a run")
+            if segment.path not in self._plan.changed:
+                raise Barrier(f"imports {name}, which it did not in the recorded run")
+        missing = set(segment.modules) - sys.modules.keys()
+        if missing and segment.path not in self._plan.changed:
+            raise Barrier(f"does not import {min(missing)}, which it did in the recorded run")
+
+    def _inputs(self, added: Sequence[Any]) -> None:
+        for entry in added:
+            if entry.origin and os.path.isabs(entry.origin):
+                self.report.files.add(entry.origin)
+            for directory in getattr(entry.module, "__path__", None) or ():
+                if isinstance(directory, str):
+                    self.report.directories.add(directory)
+
+    def _compare_generators(
+        self, index: int, before: dict[str, tuple[object, Callable[[], None]]], effects: Effects
+    ) -> None:
+        """A generator left in the same state by both executions was seeded: keep that state."""
+        for name, (state, restore) in census.generators().items():
+            if name in before and before[name][0] == state:
+                continue
+            key = f"{index}:{name}"
+            digest = hashlib.blake2b(repr(state).encode(), digest_size=8).hexdigest()
+            self.report.generators[key] = digest
+            if self._plan.generators.get(key) == digest:
+                effects.restore.append(restore)
+            elif name == "numpy.random":
+                effects.restore.append(lambda: sys.modules["numpy.random"].seed())
+
+
+def _snapshot_environ() -> dict[str, str]:
+    """The environment without being seen to read it."""
+    data: dict[bytes, bytes] = os.environ._data  # type: ignore[attr-defined]
+    return {os.fsdecode(name): os.fsdecode(value) for name, value in data.items()}
+
+
+def _hook_modules(record: Record) -> set[str]:
+    """Modules that hooks, not test files, have imported in the recorded run."""
+    return {
+        name for segment in record.segments if segment.kind == "names" for name in segment.modules
+    }
+
+
+def _filter_warnings(record: Record) -> None:
+    """The filters under which pytest imports (`_pytest.warnings.catch_warnings_for_item`)."""
+    if not sys.warnoptions:
+        warnings.filterwarnings("always", category=DeprecationWarning)
+        warnings.filterwarnings("always", category=PendingDeprecationWarning)
+    apply_warning_filters(record.warning_filters, record.warning_options)
+
+
+def _path_with_root(path: Path, record: Record) -> list[str]:
+    """`sys.path` as `import_path` will leave it before it imports: a run does that part itself."""
+    if record.import_mode == "importlib":
+        return list(sys.path)
+    from _pytest.pathlib import CouldNotResolvePathError, resolve_pkg_root_and_module_name
+
+    try:
+        root, _ = resolve_pkg_root_and_module_name(
+            path, consider_namespace_packages=record.consider_namespace_packages
+        )
+    except CouldNotResolvePathError:
+        root = path.parent
+    if record.import_mode == "append":
+        return [*sys.path, str(root)] if str(root) not in sys.path else list(sys.path)
+    return [str(root), *sys.path] if str(root) != sys.path[0] else list(sys.path)
+
+
+def _import(path: Path, record: Record) -> None:
+    """As `_pytest.python.importtestmodule` and `_importconftest` do."""
+    import_path(
+        path,
+        mode=record.import_mode,
+        root=Path(record.root),
+        consider_namespace_packages=record.consider_namespace_packages,
+    )

@@ -1,0 +1,225 @@
+"""Modules executed ahead of time, and the import that hands them out.
+
+A checkpoint has executed modules that its run children have not imported yet. In a run child they
+are taken out of `sys.modules` and put back at the moment the run imports them, together with all
+that their execution had imported, in the natural order: what a run can see in `sys.modules` at any
+moment is what a cold run would see. Nothing is executed twice, and nothing is reloaded.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import os
+import sys
+import types
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from _pytest.assertion.rewrite import AssertionRewritingHook
+
+_Spec = importlib.machinery.ModuleSpec
+_FindSpec = Callable[..., "_Spec | None"]
+
+
+@dataclass
+class Effects:
+    """What the execution of one step did to the interpreter beyond the modules themselves."""
+
+    path_before: list[str] = field(default_factory=list)
+    path_after: list[str] = field(default_factory=list)
+    environ: dict[str, str | None] = field(default_factory=dict)
+    warnings: list[warnings.WarningMessage] = field(default_factory=list)
+    restore: list[Callable[[], None]] = field(default_factory=list)
+    """Things to put right in the run child (states of random number generators)."""
+
+    def apply(self) -> None:
+        """Do to this process what the execution of the step did to the one it happened in."""
+        if self.path_before != self.path_after:
+            self._apply_path()
+        self.apply_environ()
+        for restore in self.restore:
+            restore()
+        for message in self.warnings:
+            warnings.warn_explicit(
+                message.message,
+                message.category,
+                message.filename,
+                message.lineno,
+                source=message.source,
+            )
+
+    def apply_environ(self) -> None:
+        """Set and unset the environment variables that the step did."""
+        for name, value in self.environ.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+    def _apply_path(self) -> None:
+        if sys.path == self.path_before:
+            sys.path[:] = self.path_after
+            return
+        for index, entry in enumerate(self.path_after):
+            if entry not in self.path_before:
+                sys.path.insert(index, entry)
+        for entry in self.path_before:
+            if entry not in self.path_after and entry in sys.path:
+                sys.path.remove(entry)
+
+
+@dataclass
+class Entry:
+    """One module executed ahead of time."""
+
+    name: str
+    module: Any
+    origin: str | None
+    start: int
+    """When its import began, counted in imports; those that began later but completed before it
+    were imported by it."""
+    step: int
+    effects: Effects | None = None
+    spec: _Spec | None = None
+
+
+class Stash(importlib.abc.Loader):
+    """All modules executed ahead of time, in order of completion."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self._by_name: dict[str, list[int]] = {}
+        self._finding = False
+
+    def add(self, names: Sequence[str], starts: dict[str, int], step: int) -> list[Entry]:
+        """Take note of modules that a step has executed; they stay in `sys.modules` for now."""
+        added: list[Entry] = []
+        following = 0
+        for name in reversed(names):
+            module = sys.modules.get(name)
+            if module is None:
+                continue
+            spec = getattr(module, "__spec__", None)
+            # A module put into sys.modules by other code has no start of its own: it belongs to
+            # the one that completed next.
+            following = starts.get(name, following)
+            origin = getattr(spec, "origin", None)
+            added.append(Entry(name, module, origin, following, step, spec=spec))
+        added.reverse()
+        for entry in added:
+            self._by_name.setdefault(entry.name, []).append(len(self.entries))
+            self.entries.append(entry)
+        return added
+
+    def hide(self) -> None:
+        """In the run child: nothing of this has been imported yet."""
+        for entry in self.entries:
+            if sys.modules.get(entry.name) is entry.module:
+                del sys.modules[entry.name]
+
+    def install(self) -> None:
+        """In the run child: let imports find what has been executed already.
+
+        pytest's assertion rewriting hook comes first on `sys.meta_path` and claims test modules, so
+        its `find_spec` is where the stash has to be asked.
+        """
+        original: _FindSpec = AssertionRewritingHook.find_spec
+        stash = self
+
+        def find_spec(
+            self: AssertionRewritingHook,
+            name: str,
+            path: Sequence[str | bytes] | None = None,
+            target: types.ModuleType | None = None,
+        ) -> _Spec | None:
+            if name in stash._by_name and not stash._finding:
+                spec = stash._find(self, name, path)
+                if spec is not None:
+                    return spec
+            return original(self, name, path, target)
+
+        AssertionRewritingHook.find_spec = find_spec  # type: ignore[method-assign]
+
+    def _find(
+        self, hook: AssertionRewritingHook, name: str, path: Sequence[str | bytes] | None
+    ) -> _Spec | None:
+        natural = self._natural_spec(hook, name, path)
+        if natural is None:
+            return None
+        for index in self._by_name[name]:
+            entry = self.entries[index]
+            if entry.origin == natural.origin and sys.modules.get(name) is not entry.module:
+                spec = _Spec(
+                    name,
+                    self,
+                    origin=natural.origin,
+                    loader_state=(index, hook),
+                    is_package=natural.submodule_search_locations is not None,
+                )
+                if natural.submodule_search_locations is not None:
+                    spec.submodule_search_locations = list(natural.submodule_search_locations)
+                return spec
+        return None
+
+    def _natural_spec(
+        self, hook: AssertionRewritingHook, name: str, path: Sequence[str | bytes] | None
+    ) -> _Spec | None:
+        """What a cold run would find: the stash is used for that very file only."""
+        self._finding = True
+        try:
+            for finder in sys.meta_path:
+                if finder is hook:
+                    continue
+                spec: _Spec | None = finder.find_spec(name, path)  # type: ignore[arg-type]
+                if spec is not None:
+                    return spec
+            return None
+        finally:
+            self._finding = False
+
+    def create_module(self, spec: _Spec) -> types.ModuleType | None:
+        """The module as it was executed; one that replaced itself is put in by `exec_module`."""
+        module = self.entries[spec.loader_state[0]].module
+        return module if type(module) is types.ModuleType else None
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Import what the module had imported, then be done: it has been executed."""
+        spec = module.__spec__
+        assert spec is not None
+        index, hook = spec.loader_state
+        entry = self.entries[index]
+        first = index
+        while first > 0 and self._belongs(self.entries[first - 1], entry):
+            first -= 1
+        for nested in self.entries[first:index]:
+            self._activate(nested, hook)
+        self._activate(entry, hook)
+        sys.modules[entry.name] = entry.module
+
+    @staticmethod
+    def _belongs(candidate: Entry, entry: Entry) -> bool:
+        return candidate.step == entry.step and candidate.start >= entry.start
+
+    @staticmethod
+    def _activate(entry: Entry, hook: AssertionRewritingHook) -> None:
+        module = entry.module
+        if entry.name in sys.modules and sys.modules[entry.name] is module and not entry.effects:
+            if entry.spec is not None and type(module) is types.ModuleType:
+                module.__spec__ = entry.spec
+            return
+        if type(module) is types.ModuleType:
+            module.__spec__ = entry.spec
+        if isinstance(getattr(module, "__loader__", None), AssertionRewritingHook):
+            module.__loader__ = hook
+            if entry.spec is not None:
+                entry.spec.loader = hook
+            if entry.origin is not None:
+                hook._rewritten_names[entry.name] = Path(entry.origin)
+        sys.modules.setdefault(entry.name, module)
+        if entry.effects is not None:
+            effects, entry.effects = entry.effects, None
+            effects.apply()

@@ -1,0 +1,340 @@
+"""The zygote and its checkpoints: processes that wait at a point of a run to be forked.
+
+Started by the server as `python -c "from pytest_fastcollect.zygote import main; main(FD)"`. Single
+threaded. Talks to the server over one Unix socket; ends when that closes and no run is left.
+
+Messages from the server are objects with `do`: grow, run, exit. Messages to it have `event`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from typing import Any, NoReturn
+
+import _pytest.config
+
+from fastcollect_lsp import protocol
+from fastcollect_lsp.protocol import RunRequest
+
+from . import run_child
+from .identity import identity
+from .replay import Barrier, Plan, Replay
+from .run_child import Active, Refused
+from .stash import Stash
+
+
+@dataclasses.dataclass
+class _Run:
+    """A run child of this checkpoint."""
+
+    id: str
+    pid: int
+    pidfd: int
+    channel: socket.socket
+    began: float
+
+
+@dataclasses.dataclass(frozen=True)
+class _Grow:
+    """In the new process: execute a plan, then wait as a checkpoint."""
+
+    plan: Plan
+
+
+@dataclasses.dataclass(frozen=True)
+class _Become:
+    """In the new process: be a run."""
+
+    request: RunRequest
+    fds: list[int]
+    channel: socket.socket
+    record: bool
+
+
+class Checkpoint:
+    """This process, waiting."""
+
+    def __init__(self, control: socket.socket, stash: Stash) -> None:
+        self.control = control
+        self.stash = stash
+        self._reader = protocol.FrameReader(protocol.MAX_CONTROL_FRAME)
+        self._runs: dict[int, _Run] = {}
+
+    def tell(self, **message: Any) -> None:
+        """Send the server a message; a server that is gone is noticed elsewhere."""
+        with contextlib.suppress(OSError):
+            protocol.send(self.control, message, limit=protocol.MAX_CONTROL_FRAME)
+
+    def wait(self) -> _Grow | _Become:
+        """Serve until this process is the forked one; then say what it is to be."""
+        poll = select.poll()
+        poll.register(self.control, select.POLLIN)
+        while True:
+            for fd, events in poll.poll(None if self._can_wait() else 50):
+                if fd == self.control.fileno():
+                    became = self._serve(poll)
+                    if became is not None:
+                        return became
+                elif fd in self._runs:
+                    self._reap(self._runs[fd], poll)
+                else:
+                    self._caller_left(fd, events, poll)
+            if not self._can_wait():
+                for run in list(self._runs.values()):
+                    self._reap(run, poll)
+
+    def _can_wait(self) -> bool:
+        return all(run.pidfd >= 0 for run in self._runs.values())
+
+    def _serve(self, poll: select.poll) -> _Grow | _Become | None:
+        try:
+            alive = self._reader.receive(self.control)
+        except (OSError, protocol.ProtocolError):
+            alive = False
+        if not alive:
+            poll.unregister(self.control)
+            self._drain()
+        while (message := self._reader.next_frame()) is not None:
+            do = message.get("do")
+            if do == "exit":
+                self._drain()
+            if do == "grow":
+                became: _Grow | _Become | None = self._fork_grow(message)
+            elif do == "run":
+                became = self._fork_run(message, self._reader.take_fds(), poll)
+            else:
+                became = None
+            if became is not None:
+                return became
+        return None
+
+    def _drain(self) -> NoReturn:
+        """The server is gone or wants us gone: see the runs in progress to their end, then end."""
+        for run in self._runs.values():
+            self._finish(run, _wait(run.pid))
+        os._exit(0)
+
+    # ------------------------------------------------------------------ growing
+
+    def _fork_grow(self, message: dict[str, Any]) -> _Grow | None:
+        grow = _Grow(_parse_plan(message["plan"]))
+        if not message.get("fork", True):
+            return grow
+        ours, theirs = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            ours.close()
+            self._become_child()
+            self.control = theirs
+            return grow
+        theirs.close()
+        with ours, contextlib.suppress(OSError):
+            protocol.send(
+                self.control, {"event": "grown", "id": message["id"], "pid": pid}, (ours.fileno(),)
+            )
+        # The checkpoint outlives us if we go first, so it must not stay our zombie.
+        self._reap_checkpoints()
+        return None
+
+    def _reap_checkpoints(self) -> None:
+        """Collect checkpoints that have ended; run children are waited for by their pid."""
+        running = {run.pid for run in self._runs.values()}
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                info = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                if info is None or info.si_pid in running:
+                    return
+                os.waitpid(info.si_pid, 0)
+
+    def _become_child(self) -> None:
+        self.control.close()
+        for run in self._runs.values():
+            run.channel.close()
+            if run.pidfd >= 0:
+                os.close(run.pidfd)
+        self._runs.clear()
+        self._reader = protocol.FrameReader(protocol.MAX_CONTROL_FRAME)
+
+    def grow(self, grow: _Grow) -> None:
+        """Execute the plan; ends the process at a barrier, or if it was only a probe."""
+        with contextlib.suppress(AttributeError, OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        current = -1
+
+        def announce(index: int) -> None:
+            nonlocal current
+            current = index
+            self.tell(event="step", index=index)
+
+        try:
+            os.chdir(grow.plan.record.cwd)
+            replay = Replay(grow.plan, self.stash, announce)
+            replay.run()
+        except BaseException as error:
+            reason = str(error) if isinstance(error, Barrier) else repr(error)
+            self.tell(event="barrier", index=current, reason=reason)
+            os._exit(0)
+        with contextlib.suppress(AttributeError, OSError):
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        report = replay.report
+        self.tell(
+            event="ready",
+            files=sorted(report.files),
+            directories=sorted(report.directories),
+            environ=report.environ,
+            whole_environ=report.whole_environ,
+            generators=report.generators,
+            modules=report.modules,
+            elapsed_ms=report.elapsed_ms,
+        )
+        if grow.plan.probe:
+            os._exit(0)
+        os.chdir("/")
+        gc.collect()
+        gc.freeze()
+
+    # ------------------------------------------------------------------ running
+
+    def _fork_run(
+        self, message: dict[str, Any], fds: list[int], poll: select.poll
+    ) -> _Become | None:
+        began = time.perf_counter()
+        run_id = str(message["id"])
+        if len(fds) != protocol.RUN_FDS:
+            for fd in fds:
+                os.close(fd)
+            return None
+        channel = socket.socket(fileno=fds[3])
+        request = protocol.parse_run_request(message["request"])
+        become = _Become(request, fds[:3], channel, bool(message.get("record")))
+        if not message.get("fork", True):
+            self.tell(event="forked", id=run_id, pid=os.getpid(), fork_ms=0.0)
+            return become
+        pid = os.fork()
+        if pid == 0:
+            self._become_child()
+            return become
+        for fd in fds[:3]:
+            os.close(fd)
+        try:
+            pidfd = os.pidfd_open(pid)
+        except (AttributeError, OSError):
+            pidfd = -1
+        self._runs[pidfd if pidfd >= 0 else -pid] = _Run(run_id, pid, pidfd, channel, began)
+        if pidfd >= 0:
+            poll.register(pidfd, select.POLLIN)
+        poll.register(channel, 0)  # POLLHUP only: the caller has gone
+        fork_ms = (time.perf_counter() - began) * 1000
+        self.tell(event="forked", id=run_id, pid=pid, fork_ms=fork_ms)
+        return None
+
+    def _reap(self, run: _Run, poll: select.poll) -> None:
+        if run.pidfd < 0:
+            pid, status = os.waitpid(run.pid, os.WNOHANG)
+            if pid == 0:
+                return
+        else:
+            status = _wait(run.pid)
+            poll.unregister(run.pidfd)
+            os.close(run.pidfd)
+        with contextlib.suppress(KeyError):
+            poll.unregister(run.channel)
+        del self._runs[run.pidfd if run.pidfd >= 0 else -run.pid]
+        self._finish(run, status)
+
+    def _finish(self, run: _Run, status: int) -> None:
+        with run.channel, contextlib.suppress(OSError):
+            run_child.survive_caller(run.channel)
+            run.channel.send(f"status {status}".encode())
+        wall_ms = (time.perf_counter() - run.began) * 1000
+        self.tell(event="ended", id=run.id, status=status, wall_ms=wall_ms)
+
+    def _caller_left(self, fd: int, events: int, poll: select.poll) -> None:
+        """A caller that is gone takes its run with it, as a closing terminal would."""
+        for run in self._runs.values():
+            if run.channel.fileno() == fd and events & (select.POLLHUP | select.POLLERR):
+                poll.unregister(fd)
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(run.pid, signal.SIGKILL)
+
+
+def _wait(pid: int) -> int:
+    try:
+        return os.waitpid(pid, 0)[1]
+    except ChildProcessError:
+        return 70 << 8
+
+
+def _parse_plan(data: dict[str, Any]) -> Plan:
+    return Plan(
+        record=protocol.parse_record(data["record"]),
+        first=int(data["first"]),
+        last=int(data["last"]),
+        changed=frozenset(data["changed"]),
+        probe=bool(data["probe"]),
+        environ=dict(data["environ"]),
+        generators=dict(data["generators"]),
+    )
+
+
+def _become(become: _Become, stash: Stash) -> NoReturn:
+    channel = become.channel
+    with contextlib.suppress(OSError):
+        os.setpgid(0, 0)
+    try:
+        run_child.become(become.request, become.fds, channel)
+    except Refused as refused:
+        with contextlib.suppress(OSError):
+            channel.send(f"refuse {refused}".encode()[:4000])
+        os._exit(0)
+    except OSError:
+        os._exit(0)
+    Active.depth = "warm"
+    Active.record = become.record
+    try:
+        run_child.run(become.request, stash)
+    except SystemExit as stop:
+        _announce(channel, stop.code)
+        raise
+
+
+def _announce(channel: socket.socket, code: object) -> None:
+    """Say the exit status ahead: the checkpoint that will tell it for sure may be killed first."""
+    status = 0 if code is None else int(code) & 0xFF if isinstance(code, int) else 1
+    with contextlib.suppress(OSError):
+        channel.send(f"exit {status}".encode())
+
+
+def main(fd: int) -> NoReturn:
+    """The life of the zygote, of the checkpoints forked from it, and of the run children."""
+    if sys.path and sys.path[0] == "":
+        del sys.path[0]
+    _pytest.config.get_config()  # imports what every run imports
+    checkpoint = Checkpoint(socket.socket(fileno=fd), Stash())
+    checkpoint.tell(
+        event="started",
+        pid=os.getpid(),
+        identity=identity(dict(os.environ)),
+        modules=len(sys.modules),
+        files=[
+            module.__file__
+            for module in list(sys.modules.values())
+            if isinstance(getattr(module, "__file__", None), str)
+        ],
+        directories=[path for path in sys.path if os.path.isdir(path)],
+    )
+    gc.collect()
+    gc.freeze()
+    while True:
+        became = checkpoint.wait()
+        if isinstance(became, _Become):
+            _become(became, checkpoint.stash)
+        checkpoint.grow(became)
