@@ -37,8 +37,10 @@ class Checkpoint:
     record: Record | None = None
     last: int = 0
     """Segments of the record that it has executed."""
-    stopped_by: str | None = None
-    """Why it has not executed more of the record."""
+    left_out: list[str] = field(default_factory=list)
+    """What of the record it has not executed, each with the reason."""
+    whole: bool = True
+    """Whether it has executed the record up to the end of its stage."""
     events: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
 
     @property

@@ -17,8 +17,8 @@ class CheckpointStatus:
     inputs: int
     rss_bytes: int
     """Memory that only this process uses (USS): its pages are shared with its ancestors."""
-    stopped_by: str | None
-    """Why it has not executed more, where something has to be imported in the run itself."""
+    left_out: list[str]
+    """What has to be imported in the run itself, each with the reason."""
 
 
 @dataclass(frozen=True)

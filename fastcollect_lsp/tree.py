@@ -49,7 +49,7 @@ class ProjectTree:
         self._static: dict[str, Entry] = {}
         self._exact: dict[str, Entry | None] = {}
         self._buffers: dict[str, dict[Hashable, bytes]] = {}
-        self._scanned_overlays: set[str] = set()
+        self._scanned_overlays: Set[str] = set()  # files whose static items are a buffer's
         self._listeners: list[Listener] = []
         self._scanning = asyncio.Lock()
         self._waiting: asyncio.Task[None] | None = None
@@ -146,16 +146,15 @@ class ProjectTree:
     def set_exact(self, path: str, items: Sequence[wire.TestItem]) -> None:
         """pytest has collected a file as it is on disk: these are its items, the file's item first.
 
-        None at all: pytest finds nothing there. An item without a `range` keeps the one that the
-        static scan has for it, or for its function.
+        None at all: pytest finds nothing there. The file's item has its `uri`; an item without a
+        `range` keeps the one that the static scan has for it, or for its function.
         """
         self.set_exact_files({path: items})
 
     def set_exact_files(self, files: Mapping[str, Sequence[wire.TestItem]]) -> None:
         """`set_exact` for several files, as one change."""
         for path, items in files.items():
-            located = scanning.with_ranges(items, self._static.get(path))
-            self._exact[path] = Entry.of_items(located)
+            self._exact[path] = scanning.exact_entry(items, self._static.get(path))
         self._show()
 
     def drop_exact(self, paths: Iterable[str] | None = None) -> None:
@@ -208,12 +207,12 @@ class ProjectTree:
         async with self._scanning:
             if self._buffers.get(path, {}).get(owner) is not text:
                 return  # closed, saved or edited again while this was waiting
-            if await asyncio.to_thread(scanning.same_as_disk, path, text):
+            unchanged = await asyncio.to_thread(scanning.same_as_disk, path, text)
+            if unchanged and self._buffers.get(path, {}).get(owner) is text:
                 self._drop_buffer(owner, path)
             overlay = self._overlay(path)
             if overlay is None and path not in self._scanned_overlays:
-                self._show()  # opened, and not changed yet: what is known of the file holds
-                return
+                return  # opened, and not edited yet: what is known of the file holds
             if self.is_test_file(path):
                 scanned = await asyncio.to_thread(scanning.scan_one, self._scan, path, overlay)
                 reverted = {path} if overlay is None else set()
@@ -246,7 +245,7 @@ class ProjectTree:
         if scanned.tree is not None:
             self._paths, self._directories = scanned.tree
         for path, entry in scanned.files.items():
-            if path not in self._buffers and path not in reverted:
+            if path not in self._scanned_overlays and path not in reverted:
                 self._exact.pop(path, None)
             if entry is None:
                 self._static.pop(path, None)
@@ -256,14 +255,17 @@ class ProjectTree:
 
     def _show(self) -> None:
         """Put the snapshot together anew and tell listeners what differs."""
-        entries = dict(self._directories)
         # Files only pytest knows (a plugin's, a doctest) come after those of the scan.
-        for path in dict.fromkeys(
-            (*self._paths, *sorted(self._exact.keys() - self._static.keys()))
-        ):
+        others = sorted(self._exact.keys() - set(self._paths))
+        directories = dict(self._directories)
+        for path in others:
+            if entry := self._exact[path]:
+                directories |= scanning.directories_of(entry, self.root) | directories
+        entries = dict(directories)
+        for path in (*self._paths, *others):
             if (entry := self._entry(path)) is not None:
                 entries[path] = entry
-        self._snapshot, change = self._snapshot.successor(entries, len(self._directories))
+        self._snapshot, change = self._snapshot.successor(entries, len(directories))
         if change:
             logger.debug(
                 "tree %d: %d replaced, %d removed",
@@ -276,6 +278,6 @@ class ProjectTree:
 
     def _entry(self, path: str) -> Entry | None:
         """What counts for a file: exact items, unless a buffer hides them; else static ones."""
-        if path in self._exact and path not in self._buffers:
+        if path in self._exact and path not in self._scanned_overlays:
             return self._exact[path]
         return self._static.get(path)

@@ -227,11 +227,10 @@ class Warm:
                 fresh.pid,
                 fresh.modules,
                 len(fresh.inputs),
-                f"; stopped by {fresh.stopped_by}" if fresh.stopped_by else "",
+                "".join(f"; left out {what}" for what in fresh.left_out),
             )
             parent = fresh
-            if fresh.stopped_by:
-                self.failure = None
+            if not fresh.whole:
                 break
         log.info("warm after %.0f ms", (time.monotonic() - began) * 1000)
 
@@ -328,7 +327,7 @@ class Warm:
                 modules=checkpoint.modules,
                 inputs=len(checkpoint.inputs),
                 rss_bytes=checkpoint.memory(),
-                stopped_by=checkpoint.stopped_by,
+                left_out=checkpoint.left_out,
             )
             for checkpoint in found
             if checkpoint is not None and checkpoint.alive

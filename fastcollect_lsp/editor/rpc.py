@@ -17,16 +17,18 @@ import logging
 import re
 from collections.abc import Generator
 from functools import cache
-from typing import Any
+from typing import Any, TypeGuard
 
 import attrs
 import orjson
-from cattrs import Converter
+from cattrs import Converter, transform_error
 from lsprotocol import types
 from pygls.exceptions import (
+    FeatureRequestError,
     JsonRpcException,
     JsonRpcInvalidParams,
     JsonRpcInvalidRequest,
+    JsonRpcMethodNotFound,
     JsonRpcParseError,
     JsonRpcServerNotInitialized,
 )
@@ -34,6 +36,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import (
     JsonRPCNotification,
     JsonRPCRequestMessage,
+    JsonRPCResponseMessage,
     LanguageServerProtocol,
     default_converter,
     lsp_method,
@@ -45,8 +48,12 @@ from fastcollect_lsp.editor.documents import EditorWorkspace
 logger = logging.getLogger(__name__)
 
 PlainParams = Any
-"""Params of our own methods, as parsed; see `params_of`. Annotated `object`, a handler would be given
-the server as well: pygls looks whether its server is an instance of what the first argument is."""
+"""Params of our own methods, as parsed; see `params_of`. Annotated `object`, a handler would be
+given the server as well: pygls looks whether that is an instance of the first argument's type."""
+
+
+class NoMessage(JsonRpcInvalidRequest):
+    """JSON that is no JSON-RPC 2.0 message at all: answered even where there is no id."""
 
 
 class EditorProtocol(LanguageServerProtocol):
@@ -58,15 +65,19 @@ class EditorProtocol(LanguageServerProtocol):
     # ---- in ----
 
     def receive(self, body: bytes) -> None:
-        """Handle one message. Never raises for what a client may have done wrong."""
+        """Handle one message. Never raises: one message ends no connection."""
         data: Any = None
         try:
             data = parse(body)
             self._dispatch(data)
+        except (JsonRpcParseError, NoMessage) as error:
+            self._send_response(_id_of(data), error=error.to_response_error())
         except JsonRpcException as error:
-            logger.info("refused: %s", error)
-            if not isinstance(data, dict) or "id" in data or "method" not in data:
-                self._send_response(_id_of(data), error=error.to_response_error())
+            logger.info("%s refused: %s", data["method"], error)
+            if "id" in data:
+                self._send_response(data["id"], error=error.to_response_error())
+        except Exception:
+            logger.exception("a message could not be handled")
 
     def refuse(self, reason: str) -> None:
         """Tell the client, before its connection is closed, what cannot be read."""
@@ -75,23 +86,49 @@ class EditorProtocol(LanguageServerProtocol):
     def _dispatch(self, data: Any) -> None:
         """Handle parsed JSON. Raises JsonRpcException where it is no message that may come now."""
         if not isinstance(data, dict) or data.get("jsonrpc") != self.VERSION:
-            raise JsonRpcInvalidRequest("not a JSON-RPC 2.0 message")
+            raise NoMessage("not a JSON-RPC 2.0 message")
         if "method" not in data:
             self._dispatch_response(data)
             return
         method, is_request = data["method"], "id" in data
         if not isinstance(method, str) or (is_request and _id_of(data) is None):
-            raise JsonRpcInvalidRequest("method is no string, or id neither string nor integer")
+            raise NoMessage("method is no string, or id neither string nor integer")
         if method != types.EXIT and (refusal := self._refusal(method)):
             raise refusal
-        if self.get_message_type(method) is not None:
-            self.handle_message(self.structure_message(data))
+        if not self._exists(method):
+            if is_request:
+                raise JsonRpcMethodNotFound.of(method)
+            return
+        if (message_type := self.get_message_type(method)) is not None:
+            self.handle_message(self._structured(data, message_type))
         elif is_request:
             self.handle_message(
                 JsonRPCRequestMessage(data["id"], method, self.VERSION, data.get("params"))
             )
         else:
             self.handle_message(JsonRPCNotification(method, self.VERSION, data.get("params")))
+
+    def _exists(self, method: str) -> bool:
+        return (
+            method in self.fm.builtin_features
+            or method in self.fm.features
+            or method == types.CANCEL_REQUEST
+        )
+
+    def _handle_cancel_notification(self, msg_id: Any) -> None:
+        """`$/cancelRequest`: lsprotocol lets any JSON pass for its id."""
+        if _is_id(msg_id):
+            super()._handle_cancel_notification(msg_id)
+
+    def _structured(self, data: dict[str, Any], message_type: type[Any]) -> Any:
+        """A message as lsprotocol types it. Raises JsonRpcInvalidParams, which says what is wrong.
+
+        pygls' own `structure_message` writes a traceback of 50 lines into the log.
+        """
+        try:
+            return self._converter.structure(data, message_type)
+        except Exception as error:
+            raise JsonRpcInvalidParams("; ".join(transform_error(error, path=""))) from None
 
     def _refusal(self, method: str) -> JsonRpcException | None:
         """Why a message may not come now (LSP 3.17, "Server lifecycle")."""
@@ -106,15 +143,22 @@ class EditorProtocol(LanguageServerProtocol):
     def _dispatch_response(self, data: dict[str, Any]) -> None:
         """The client's answer to a request of ours."""
         if "result" not in data and "error" not in data:
-            raise JsonRpcInvalidRequest("neither request, notification nor response")
+            raise NoMessage("neither request, notification nor response")
         if _id_of(data) not in self._request_futures:
             logger.info("answer to nothing: id %r", data.get("id"))
             return
+        identity = data["id"]
+        result_type = self._result_types.pop(identity, None) or JsonRPCResponseMessage
         try:
-            self.handle_message(self.structure_message(data))
-        except JsonRpcException:
+            response = self._structured(
+                data, types.ResponseErrorMessage if "error" in data else result_type
+            )
+        except JsonRpcException as error:
             # Not answered: answering answers might never end.
-            logger.info("answer of a wrong type: id %r", data.get("id"))
+            logger.info("answer %r of a wrong type: %s", identity, error)
+            self._request_futures.pop(identity).cancel()
+        else:
+            self.handle_message(response)
 
     # ---- out ----
 
@@ -186,7 +230,8 @@ class EditorServer(LanguageServer):
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Into the log, where pygls would put up a message box."""
-        logger.error("%s: %s", source.__name__, error)
+        if source is not FeatureRequestError:  # that one is answered, and logged by pygls
+            logger.error("%s: %s", source.__name__, error)
 
 
 @cache
@@ -228,7 +273,12 @@ def _without_half_pair(escape: re.Match[bytes]) -> bytes:
 def _id_of(data: Any) -> str | int | None:
     """The id to answer to; None where there is none, or none that may be one."""
     identity = data.get("id") if isinstance(data, dict) else None
-    return identity if type(identity) in (str, int) else None
+    return identity if _is_id(identity) else None
+
+
+def _is_id(value: object) -> TypeGuard[str | int]:
+    """Whether a request may have this id."""
+    return type(value) in (str, int)
 
 
 def params_of(cls: type[codec.T], params: PlainParams) -> codec.T:

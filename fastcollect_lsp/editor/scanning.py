@@ -5,17 +5,16 @@ Nothing here touches the tree's state: arguments in, `Scanned` out.
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
 
-from fastcollect_lsp.editor import wire
-from fastcollect_lsp.editor.snapshot import Entry
+from fastcollect_lsp.editor import codec, wire
+from fastcollect_lsp.editor.snapshot import Entry, PlainItem, one_by_one
 
 if TYPE_CHECKING:
     from fastcollect_lsp._core import Scan
@@ -52,12 +51,29 @@ def scan_one(scan: Scan, path: str, overlay: bytes | None) -> Scanned:
 def directories(tree_json: bytes, root: str) -> dict[str, Entry]:
     """The directories and packages of a whole tree, where they come first, by absolute path."""
     found: dict[str, Entry] = {}
-    for item in itertools.takewhile(
-        lambda item: item["kind"] in ("dir", "package"), orjson.loads(tree_json)
-    ):
+    for item in one_by_one(tree_json):
+        if item["kind"] not in ("dir", "package"):
+            break
         path = os.path.normpath(os.path.join(root, item["id"]))
         found[path] = Entry(item["uri"], orjson.dumps([item]))
     return found
+
+
+def directories_of(entry: Entry, root: str) -> dict[str, Entry]:
+    """The directories above a file, topmost first, by absolute path; packages are not told apart.
+
+    For files in folders where the scan has found nothing.
+    """
+    found: list[tuple[str, Entry]] = []
+    parent = entry.plain()[0].get("parent")
+    while parent:
+        path = os.path.normpath(os.path.join(root, parent))
+        uri = Path(path).as_uri()
+        above, _, label = parent.rpartition("/")
+        item = wire.TestItem(parent, label, "dir", [], False, True, above or None, uri)
+        found.append((path, Entry(uri, codec.encode([item]))))
+        parent = above
+    return dict(reversed(found))
 
 
 def same_as_disk(path: str, text: bytes) -> bool:
@@ -69,18 +85,19 @@ def same_as_disk(path: str, text: bytes) -> bool:
     return on_disk in (text, BYTE_ORDER_MARK + text)
 
 
-def with_ranges(items: Sequence[wire.TestItem], static: Entry | None) -> Sequence[wire.TestItem]:
-    """Exact items, with the ranges of the static ones where they bring none of their own.
+def exact_entry(items: Sequence[wire.TestItem], static: Entry | None) -> Entry | None:
+    """An entry of exact items, the file's own first; None where there are none.
 
-    A parameter set (`case`) has its function's.
+    Items without a range get that of the static item with their id, a parameter set its function's.
     """
-    if static is None or all(item.range is not None for item in items):
-        return items
-    ranges = {item.id: item.range for item in static.items()}
-    located = []
-    for item in items:
-        found = item.range or ranges.get(item.id)
-        if found is None and item.kind == "case" and item.parent is not None:
-            found = ranges.get(item.parent)
-        located.append(replace(item, range=found))
-    return located
+    plain: list[PlainItem] = orjson.loads(codec.encode(items))
+    lacking = [item for item in plain if "range" not in item]
+    if lacking and static is not None:
+        ranges = {item["id"]: item.get("range") for item in static.plain()}
+        for item in lacking:
+            found = ranges.get(item["id"])
+            if found is None and item["kind"] == "case":
+                found = ranges.get(item.get("parent"))
+            if found is not None:
+                item["range"] = found
+    return Entry(plain[0]["uri"], orjson.dumps(plain), exact=True) if plain else None

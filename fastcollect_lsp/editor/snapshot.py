@@ -11,11 +11,14 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from json import JSONDecoder
 from typing import Any
 
 import orjson
 
 from fastcollect_lsp.editor import codec, wire
+
+_DECODER = JSONDecoder()
 
 PlainItem = dict[str, Any]
 """A `TestItem` as parsed JSON."""
@@ -34,17 +37,8 @@ class Entry:
     @classmethod
     def of_json(cls, json: bytes, *, exact: bool = False) -> Entry | None:
         """An entry of the items of one file or directory; None where there are no items."""
-        plain: list[PlainItem] = orjson.loads(json)
-        return cls(plain[0]["uri"], json, exact) if plain else None
-
-    @classmethod
-    def of_items(cls, items: Sequence[wire.TestItem]) -> Entry | None:
-        """An entry of exact items, the file first; None where there are none."""
-        if not items:
-            return None
-        if (uri := items[0].uri) is None:
-            raise ValueError(f"{items[0].id} has no uri")
-        return cls(uri, codec.encode(items), exact=True)
+        first = next(one_by_one(json), None)
+        return cls(first["uri"], json, exact) if first else None
 
     def plain(self) -> list[PlainItem]:
         """The items, parsed anew (about 1 µs each)."""
@@ -154,6 +148,16 @@ class Snapshot:
         for path, entry in self._entries.items():
             if path == top or path.startswith(top.rstrip(os.sep) + os.sep):
                 yield from entry.plain()
+
+
+def one_by_one(json: bytes) -> Iterator[PlainItem]:
+    """The items of a JSON array, parsed as far as they are asked for."""
+    text = json.decode()
+    index = text.find("{")
+    while index >= 0:
+        item, index = _DECODER.raw_decode(text, index)
+        yield item
+        index = text.find("{", index)
 
 
 def select(

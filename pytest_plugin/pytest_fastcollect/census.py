@@ -8,6 +8,7 @@ import io
 import os
 import sys
 import threading
+import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TextIO
@@ -153,8 +154,18 @@ class Output:
         if self._count() != self._references:
             gc.collect()
             if self._count() != self._references:
-                return "keeps hold of sys.stdout or sys.stderr at import"
+                return f"keeps hold of sys.stdout or sys.stderr at import ({self._holder()})"
         return None
+
+    def _holder(self) -> str:
+        """What refers to one of the streams, as well as that can be told."""
+        ours = {id(self._streams), id(sys.__dict__)}
+        for stream in self._streams:
+            for holder in gc.get_referrers(stream):
+                if id(holder) not in ours and not isinstance(holder, types.FrameType):
+                    module = isinstance(holder, dict) and holder.get("__name__")
+                    return str(module or f"in a {type(holder).__name__}")
+        return "unknown"
 
 
 def _unlinked() -> int:

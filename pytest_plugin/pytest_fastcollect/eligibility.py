@@ -65,8 +65,8 @@ def _is_program(config: pytest.Config) -> bool:
 
 def _is_nested() -> bool:
     """Whether a pytest run is among our ancestors (pytester, subprocess.run(["pytest"]), xdist)."""
-    if os.environ.get("FASTCOLLECT_SCOUT") == str(os.getppid()):
-        return False  # the collection that `--daemon-start` runs to learn the import path
+    if os.environ.get("FASTCOLLECT_TOP_LEVEL") == str(os.getppid()):
+        return False  # our parent vouches for us: `--daemon-start`, `fastcollect verify`
     if "PYTEST_CURRENT_TEST" in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
         return True
     try:

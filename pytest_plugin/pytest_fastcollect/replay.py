@@ -46,6 +46,8 @@ class Plan:
     record: Record
     first: int
     last: int
+    skip: frozenset[int]
+    """Steps to leave out: they are executed in the run child."""
     changed: frozenset[str]
     """Files edited since the record was made: their imports may differ from it."""
     probe: bool
@@ -168,6 +170,8 @@ class Replay:
         ):
             baseline = census.Census.take()
             for index in range(self._plan.first, self._plan.last):
+                if index in self._plan.skip:
+                    continue
                 self._announce(index)
                 segment = self._plan.record.segments[index]
                 self._step(index, segment)
@@ -235,7 +239,7 @@ class Replay:
             raise Barrier(f"{type(error).__name__} when imported ahead of time") from None
         modules = new_modules(self._seen)
         self._compare(segment, modules)
-        added = self._stash.add(modules, self._starts.starts, index)
+        added = self._stash.add(modules, self._starts.starts, index, segment.path)
         self._inputs(added)
         effects.warnings = list(caught)
         self._compare_generators(index, generators, effects)

@@ -95,8 +95,14 @@ class Stash(importlib.abc.Loader):
         self._by_name: dict[str, list[int]] = {}
         self._finding = False
 
-    def add(self, names: Sequence[str], starts: dict[str, int], step: int) -> list[Entry]:
-        """Take note of modules that a step has executed; they stay in `sys.modules` for now."""
+    def add(
+        self, names: Sequence[str], starts: dict[str, int], step: int, unit: str | None
+    ) -> list[Entry]:
+        """Take note of modules that a step has executed; they stay in `sys.modules` for now.
+
+        `unit` is the file that the step was about. Where pytest imports it itself (importlib mode)
+        it enters `sys.modules` before it is executed: it is what completed last all the same.
+        """
         added: list[Entry] = []
         following = 0
         for name in reversed(names):
@@ -110,6 +116,7 @@ class Stash(importlib.abc.Loader):
             origin = getattr(spec, "origin", None)
             added.append(Entry(name, module, origin, following, step, spec=spec))
         added.reverse()
+        added.sort(key=lambda entry: unit is not None and entry.origin == unit)
         for entry in added:
             self._by_name.setdefault(entry.name, []).append(len(self.entries))
             self.entries.append(entry)

@@ -278,6 +278,7 @@ def _parse_plan(data: dict[str, Any]) -> Plan:
         record=protocol.parse_record(data["record"]),
         first=int(data["first"]),
         last=int(data["last"]),
+        skip=frozenset(data["skip"]),
         changed=frozenset(data["changed"]),
         probe=bool(data["probe"]),
         environ=dict(data["environ"]),

@@ -2,7 +2,7 @@
 
 Each module's `register(server, peer)` adds its methods to one connection; a method that is not
 registered is not announced. Later subjects (runs, lenses, coverage, debugging) are further modules
-in `FEATURES`. `protocol.md` describes them all and changes together with them.
+in `FEATURES`. docs/protocol.md describes them all and changes together with them.
 """
 
 from __future__ import annotations

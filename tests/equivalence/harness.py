@@ -1,0 +1,107 @@
+"""The one harness: any project and command line, cold and warm, compared.
+
+What the comparison means is in `fastcollect_lsp.verify`, which users run too; this adds a server of
+the test's own and the environment of a person at a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fastcollect_lsp import verify
+from fastcollect_lsp.verify import Project, Result
+
+WARM_TIMEOUT = 300.0
+"""Seconds; only a hang takes that long."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A warm run beside its oracle."""
+
+    cold: Result
+    warm: Result
+    served: dict[str, Any]
+    """`last_run` of the server's status."""
+    differences: tuple[str, ...]
+
+
+@dataclass
+class Bench:
+    """A project with a server directory of its own."""
+
+    project: Project
+    directory: Path
+    extra_env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """A person's environment: none of the pytest that runs these tests, and no CI."""
+        env = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PYTEST_", "FASTCOLLECT", "COVERAGE_", "PYTHON"))
+            and name != "CI"
+        }
+        return {**env, "COLUMNS": "100", "FASTCOLLECT_DIR": str(self.directory), **self.extra_env}
+
+    def pytest(self, *args: str) -> Result:
+        """`pytest` as a person types it."""
+        return verify.run(self.project, args, self.env)
+
+    def cold(self, *args: str) -> Result:
+        """The oracle."""
+        return verify.run_cold(self.project, args, self.env)
+
+    def fastcollect(self, *args: str) -> subprocess.CompletedProcess[str]:
+        """The `fastcollect` command."""
+        return subprocess.run(
+            [str(self.project.python), "-m", "fastcollect_lsp", *args],
+            cwd=self.project.root,
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=WARM_TIMEOUT + 60,
+        )
+
+    def status(self, *options: str) -> dict[str, Any]:
+        """`fastcollect status --json`."""
+        done = self.fastcollect("status", "--json", *options)
+        status: dict[str, Any] = json.loads(done.stdout)
+        return status
+
+    def wait_until_warm(self) -> dict[str, Any]:
+        """The status once nothing is being built any more."""
+        return self.status("--wait", str(WARM_TIMEOUT))
+
+    def compare(self, args: Sequence[str] = ()) -> Compared:
+        """A run with whatever the server has, then the oracle.
+
+        Where they differ the oracle is asked again: what two cold runs do not agree upon says
+        nothing about a warm one.
+        """
+        warm = self.pytest(*args)
+        served = self.status()["last_run"]
+        cold = self.cold(*args)
+        found = verify.differences(cold, warm)
+        if found:
+            found = verify.compare(cold, warm, self.cold(*args))
+        return Compared(cold, warm, served, found)
+
+
+@contextmanager
+def bench(project: Project, directory: Path, **env: str) -> Iterator[Bench]:
+    """A bench whose server is stopped at the end, whatever happens."""
+    made = Bench(project, directory, dict(env))
+    try:
+        yield made
+    finally:
+        made.fastcollect("stop")
