@@ -27,9 +27,8 @@ RACY_NS = 20_000_000
 file system's clock, unseen."""
 MAX_CHANGES = 5
 """Times that a checkpoint is begun again because a file was edited meanwhile."""
-MAX_SKIPS = 16
-"""Test modules of one selection that are left to the run child, before all after it are."""
-_SKIPPABLE = {"module", "doctest", "broken", "opaque"}
+MAX_SKIPS = 100
+"""Modules of one stage that are left to the run child, before all after the first of them are."""
 
 _ids = itertools.count(1)
 
@@ -40,9 +39,8 @@ class _Outcome:
 
     checkpoint: tuple[int, Link, asyncio.Queue[dict[str, Any]]] | None
     report: dict[str, Any] | None
-    barrier: int
-    """The step that must not happen ahead of time; -1 if all were executed."""
-    reason: str
+    barriers: list[tuple[int, str | None, str]]
+    """(step, module, reason) for each that must not happen ahead of time."""
 
 
 async def grow(
@@ -55,9 +53,8 @@ async def grow(
     """A new checkpoint that has executed the record up to `stage`, or to the step before the first
     that must not happen ahead of time. Raises Failed where not one step can be executed.
     """
-    first, last = parent.last, stage.last
-    skip: list[int] = []
-    left_out: list[str] = []
+    first = parent.last
+    leftovers = _Leftovers(record, first, stage.last)
     plan: dict[str, Any] = {
         "record": protocol.to_json(record),
         "first": first,
@@ -65,29 +62,20 @@ async def grow(
         "environ": environ,
     }
 
-    def leave_out(outcome: _Outcome) -> None:
-        """Not ahead of time: a test module is left to the run child, anything else ends it here."""
-        nonlocal last
-        left_out.append(_describe(record, outcome))
-        if record.segments[outcome.barrier].kind in _SKIPPABLE and len(skip) < MAX_SKIPS:
-            skip.append(outcome.barrier)
-        else:
-            last = outcome.barrier
-
     changes = 0
     while changes < MAX_CHANGES:
-        if last - first <= len(skip):
-            raise Failed(left_out[0] if left_out else "nothing to import")
-        plan |= {"last": last, "skip": skip}
+        if leftovers.nothing_left:
+            raise Failed(leftovers.reasons[0] if leftovers.reasons else "nothing to import")
+        plan |= {"last": leftovers.last, "skip": sorted(leftovers.skip)}
         probe = await _execute(parent, {**plan, "probe": True, "generators": {}})
-        if probe.report is None:
-            leave_out(probe)
+        if probe.report is None or probe.barriers:
+            leftovers.add(probe.barriers)
             continue
-        inputs = await _snapshot(probe.report, [record.segments[i].path or "" for i in skip])
+        inputs = await _snapshot(probe.report, leftovers.paths())
         generators = probe.report["generators"]
         real = await _execute(parent, {**plan, "probe": False, "generators": generators})
         if real.report is None or real.checkpoint is None:
-            leave_out(real)
+            leftovers.add(real.barriers)
             continue
         pid, link, events = real.checkpoint
         unforeseen = set(real.report["files"]) - set(probe.report["files"])
@@ -101,7 +89,7 @@ async def grow(
         warmth = Warmth(
             name=stage.name,
             key=record.key,
-            conftests=loaded_conftests(record, last),
+            conftests=loaded_conftests(record, leftovers.last),
             environ={**_environ_of(parent), **real.report["environ"]},
             whole_environ=environ if real.report["whole_environ"] or _whole(parent) else None,
             day=today(),
@@ -116,9 +104,9 @@ async def grow(
             parent=parent,
             warmth=warmth,
             record=record,
-            last=last,
-            left_out=left_out,
-            whole=last == stage.last,
+            last=leftovers.last,
+            left_out=leftovers.reasons,
+            whole=leftovers.last == stage.last,
             events=events,
         )
     raise Failed("its inputs keep changing")
@@ -132,10 +120,59 @@ def _whole(parent: Checkpoint) -> bool:
     return parent.warmth is not None and parent.warmth.whole_environ is not None
 
 
-def _describe(record: Record, outcome: _Outcome) -> str:
-    segment = record.segments[outcome.barrier]
-    what = segment.path or ", ".join(segment.modules[:3])
-    return f"{what}: {outcome.reason}"
+class _Leftovers:
+    """What of a stage is left to the run child, found out attempt by attempt. Pure."""
+
+    def __init__(self, record: Record, first: int, last: int) -> None:
+        self.record = record
+        self.first = first
+        self.last = last
+        self.skip: set[str] = set()
+        self.reasons: list[str] = []
+
+    @property
+    def nothing_left(self) -> bool:
+        """Whether there is no step that could still be executed."""
+        return self.last - self.first <= sum(entry.isdigit() for entry in self.skip)
+
+    def add(self, barriers: Sequence[tuple[int, str | None, str]]) -> None:
+        """Leave out what an attempt found, as little of it as can be."""
+        for step, module, reason in barriers:
+            if step >= self.last:
+                continue
+            segment = self.record.segments[step]
+            if segment.kind == "names" or (module and f"{step}:shallow" in self.skip):
+                self._leave_name(step, module, reason)
+            elif f"{step}:shallow" not in self.skip:
+                self._explain(segment.path or "", reason)
+                self.skip.add(f"{step}:shallow")
+                if segment.kind == "conftest":
+                    # All after it may depend on what it does: only what it imports is had early.
+                    self.last = step + 1
+            else:
+                self.skip.discard(f"{step}:shallow")
+                self.skip.add(str(step))
+                if segment.kind == "conftest":
+                    self.last = step
+        if len(self.skip) > MAX_SKIPS:
+            self.last = min(int(entry.partition(":")[0]) for entry in self.skip)
+
+    def _leave_name(self, step: int, module: str | None, reason: str) -> None:
+        if module is None or f"{step}:{module}" in self.skip:
+            self._explain(", ".join(self.record.segments[step].modules[:3]), reason)
+            self.last = step
+            return
+        self._explain(module, reason)
+        self.skip.add(f"{step}:{module}")
+
+    def _explain(self, what: str, reason: str) -> None:
+        self.reasons.append(f"{what}: {reason}")
+
+    def paths(self) -> list[str]:
+        """Files whose change may make room for more: inputs, though they were not imported."""
+        steps = {int(entry.partition(":")[0]) for entry in self.skip} | {self.last}
+        found = (self.record.segments[i].path for i in steps if i < len(self.record.segments))
+        return [path for path in found if path is not None]
 
 
 async def _snapshot(report: dict[str, Any], extra: Sequence[str]) -> InputSet:
@@ -151,30 +188,29 @@ async def _snapshot(report: dict[str, Any], extra: Sequence[str]) -> InputSet:
 
 async def _execute(parent: Checkpoint, plan: dict[str, Any]) -> _Outcome:
     """Fork the parent and let the child execute a plan. Raises Failed."""
-    grown = await _fork(parent, plan)
-    pid, link, events = grown
-    step, report, barrier, reason = int(plan["first"]), None, -1, ""
+    pid, link, events = await _fork(parent, plan)
+    step = int(plan["first"])
     while True:
         try:
             message = await asyncio.wait_for(next_message(link, events), STEP_TIMEOUT)
         except asyncio.TimeoutError:
             link.close()
-            return _Outcome(None, None, step, f"takes longer than {STEP_TIMEOUT:.0f} s")
+            return _Outcome(None, None, [(step, None, f"takes over {STEP_TIMEOUT:.0f} s")])
         if message is None:
-            break
+            link.close()
+            return _Outcome(None, None, [(step, None, "ends the process when imported")])
         event = message.get("event")
         if event == "step":
             step = int(message["index"])
         elif event == "barrier":
-            barrier, reason = max(int(message["index"]), step), str(message["reason"])
+            link.close()
+            index = max(int(message["index"]), step)
+            return _Outcome(None, None, [(index, message["module"], str(message["reason"]))])
+        elif event == "ready" and plan["probe"]:
+            link.close()
+            return _Outcome(None, message, [(i, m, r) for i, m, r in message["barriers"]])
         elif event == "ready":
-            report = message
-            if not plan["probe"]:
-                return _Outcome((pid, link, events), report, -1, "")
-    link.close()
-    if report is None and barrier < 0:
-        barrier, reason = step, "ends the process when imported ahead of time"
-    return _Outcome(None, report, barrier, reason)
+            return _Outcome((pid, link, events), message, [])
 
 
 async def _fork(

@@ -197,8 +197,13 @@ class Segment:
     kind: str
     """names (plugins and hooks) | conftest | module | doctest | broken | opaque"""
     path: str | None
+    unit: str | None
+    """Name of the module that `path` was imported as."""
     modules: list[str]
     """Names imported in this step, in order of completion; neutral ones left out."""
+    fingerprints: dict[str, str | None]
+    """What came out of executing those modules on which hooks could have had an influence; None
+    where it was not looked at."""
     sys_path: list[str]
     """sys.path when the step began."""
     environ: list[str]
@@ -269,6 +274,9 @@ _PLAIN: dict[str, Any] = {
     ),
     "dict[str, str]": lambda value: (
         isinstance(value, dict) and all(isinstance(x, str) for x in value.values())
+    ),
+    "dict[str, str | None]": lambda value: (
+        isinstance(value, dict) and all(x is None or isinstance(x, str) for x in value.values())
     ),
     "dict[str, list[int]]": lambda value: (
         isinstance(value, dict) and all(_is_list_of(int)(x) for x in value.values())

@@ -11,13 +11,17 @@ import signal
 import socket
 import sys
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from . import __version__, protocol, rendezvous
 from .protocol import Hello
 from .rendezvous import Place
 from .status import Status, to_json
 from .warm import Warm, read_records
+
+if TYPE_CHECKING:
+    from .tree import ProjectTree
 
 log = logging.getLogger("fastcollect.server")
 
@@ -39,6 +43,7 @@ class Server:
         self._idle_timeout = DEFAULT_IDLE_TIMEOUT
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._tree: ProjectTree | None = None
 
     async def run(self, listener: socket.socket) -> None:
         """Serve until stopped or idle for too long."""
@@ -127,6 +132,8 @@ class Server:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self.warm.idle.wait(), hello.patience_s)
             await _send(sock, to_json(self.status()))
+        elif hello.kind == "editor":
+            await self._edit(sock)
         elif hello.kind == "stop":
             log.info("told to stop by pid %d", hello.pid)
             await _send(sock, {})
@@ -149,7 +156,28 @@ class Server:
                 os.close(fd)
         await _send(sock, answer)
 
+    async def _edit(self, sock: socket.socket) -> None:
+        """An editor's connection, until it ends. LSP is imported now: that takes its time."""
+        from .editor.connection import serve_connection
+
+        editor = Editor(self)
+        try:
+            await serve_connection(sock, editor)
+        finally:
+            editor.close()
+
     # ---------------------------------------------------------------- state
+
+    @property
+    def tree(self) -> ProjectTree:
+        """The project's tests, as editors see them; scanned when the first editor comes."""
+        if self._tree is None:
+            from ._core import Scan, project_config
+            from .tree import ProjectTree
+
+            config = project_config(self.place.root)
+            self._tree = ProjectTree(Scan(config), self.place.root)
+        return self._tree
 
     def read_records(self) -> None:
         """Take in what cold runs have left."""
@@ -178,6 +206,47 @@ class Server:
             why=list(warm.misses),
             log=str(self.place.log),
         )
+
+
+class Editor:
+    """The server as one editor connection sees it (`editor.host.EditorHost`)."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._ends: list[Callable[[], None]] = []
+        self.root = server.place.root
+        self.interpreter = sys.executable
+        self.version = __version__
+
+    @property
+    def tree(self) -> ProjectTree:
+        """The project's tests, shared by all editors."""
+        return self._server.tree
+
+    def status(self) -> dict[str, Any]:
+        """The object that `fastcollect status --json` prints."""
+        return to_json(self._server.status())
+
+    def saved(self, path: str) -> None:
+        """A file was written: what is warm may have to be made again before the next run."""
+        self._server.warm.refresh()
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` after every change of `status()`; returns what ends that."""
+        listeners = self._server.warm.listeners
+        listeners.append(listener)
+
+        def end() -> None:
+            if listener in listeners:
+                listeners.remove(listener)
+
+        self._ends.append(end)
+        return end
+
+    def close(self) -> None:
+        """The connection has ended."""
+        for end in self._ends:
+            end()
 
 
 async def _next_frame(sock: socket.socket, reader: protocol.FrameReader) -> dict[str, Any] | None:
@@ -260,6 +329,7 @@ def main() -> int:
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    logging.getLogger("pygls").setLevel(logging.WARNING)  # it logs whole messages
     try:
         return asyncio.run(serve(sys.argv[1]))
     except (OSError, rendezvous.Unsafe) as error:

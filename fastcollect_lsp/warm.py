@@ -48,7 +48,8 @@ class Warm:
     """The warm processes of one project."""
 
     environ: dict[str, str]
-    on_change: Callable[[], None] = lambda: None
+    listeners: list[Callable[[], None]] = field(default_factory=list)
+    """Called after every change of what `status` shows."""
     zygote: Checkpoint | None = None
     stages: dict[str, Checkpoint] = field(default_factory=dict)
     """The shared checkpoints: plugins, conftests."""
@@ -67,7 +68,9 @@ class Warm:
     active: set[str] = field(default_factory=set)
     """Runs that have begun and not ended."""
     _identity: str | None = None
-    _wanted: collections.OrderedDict[str, Record] = field(default_factory=collections.OrderedDict)
+    _wanted: collections.OrderedDict[str, tuple[Record, bool]] = field(
+        default_factory=collections.OrderedDict
+    )
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while nothing is being built."""
@@ -158,7 +161,7 @@ class Warm:
             decision.proof_ms,
             "".join(f"; not {name}: {reason}" for name, reason in decision.misses),
         )
-        self.on_change()
+        self._changed()
 
     def _on_event(self, message: dict[str, Any]) -> None:
         event, run_id = message.get("event"), str(message.get("id"))
@@ -173,17 +176,30 @@ class Warm:
                     self.last_run, wall_ms=float(message["wall_ms"]), exit=code
                 )
             log.info("run ended: exit %d after %.0f ms", code, float(message["wall_ms"]))
-            self.on_change()
+            self._changed()
+
+    def _changed(self) -> None:
+        for listener in list(self.listeners):
+            listener()
 
     # ---------------------------------------------------------------- warming
 
-    def want(self, record: Record) -> None:
-        """Have this selection warm soon; replaces an older wish for the same selection."""
+    def refresh(self) -> None:
+        """A file may have changed: make again what no longer holds, before a run asks for it."""
+        for checkpoint in list(self.selections.values()):
+            if checkpoint.record is not None:
+                self.want(checkpoint.record, seen=False)
+
+    def want(self, record: Record, seen: bool = True) -> None:
+        """Have this selection warm soon; replaces an older wish for the same selection.
+
+        `seen`: the record comes from a run just now, so it knows of every edit before.
+        """
         self.tests = max(record.tests, self.tests if record.key.dynamic else 0)
         if record.key.dynamic:
             return
         self._wanted.pop(record.key.selection, None)
-        self._wanted[record.key.selection] = record
+        self._wanted[record.key.selection] = (record, seen)
         self.idle.clear()
         self._wake.set()
 
@@ -194,31 +210,32 @@ class Warm:
             await self._wake.wait()
             self._wake.clear()
             while self._wanted:
-                _, record = self._wanted.popitem()
+                _, (record, seen) = self._wanted.popitem()
                 self.building = "starting the interpreter"
-                self.on_change()
+                self._changed()
                 try:
-                    await self._build(record)
+                    await self._build(record, seen)
                 except Failed as failed:
                     self.failure = str(failed)
                     log.warning("not warm: %s", failed)
                 finally:
                     self.building = None
-                    self.on_change()
+                    self._changed()
             self.idle.set()
 
-    async def _build(self, record: Record) -> None:
+    async def _build(self, record: Record, seen: bool) -> None:
         began = time.monotonic()
         self.failure = None
         parent = await self._zygote_for(record)
         for stage in policy.stages(record):
             self.building = f"importing {stage.name}"
-            self.on_change()
+            self._changed()
             existing = self._existing(stage.name, record)
             if existing is not None and await self._reusable(existing, parent, record, stage):
                 parent = existing
                 continue
-            fresh = await grow(parent, record, stage, self.environ, ())
+            changed = [] if seen or existing is None else existing.inputs.changed(limit=1000)
+            fresh = await grow(parent, record, stage, self.environ, changed)
             fresh.link.on_message = self._on_event
             self._replace(stage.name, record, fresh)
             log.info(

@@ -19,6 +19,9 @@ from fastcollect_lsp.editor.rpc import EditorProtocol, EditorServer
 
 logger = logging.getLogger(__name__)
 
+CLOSE_TIMEOUT_S = 2.0
+"""For a client to take the last answers of a connection that ends."""
+
 _numbers = itertools.count(1)
 
 
@@ -37,13 +40,16 @@ async def serve_connection(sock: socket.socket, host: EditorHost) -> None:
     for register in FEATURES:
         register(server, peer)
     logger.info("%s connected", name)
-    reason = "closed"
+    reason = "cancelled"
     try:
         reason = await _read(reader, server.protocol)
+    except asyncio.CancelledError:
+        writer.transport.abort()
+        raise
     finally:
         logger.info("%s ended: %s", name, reason)
         peer.end()
-        writer.close()
+    await _close(writer)
 
 
 async def _read(reader: asyncio.StreamReader, protocol: EditorProtocol) -> str:
@@ -62,3 +68,14 @@ async def _read(reader: asyncio.StreamReader, protocol: EditorProtocol) -> str:
         # Reading what is buffered already does not yield: let other connections have their turn.
         await asyncio.sleep(0)
     return "exit"
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Send what is left, then close; a client that does not take it is not waited for."""
+    writer.close()
+    try:
+        await asyncio.wait_for(writer.wait_closed(), CLOSE_TIMEOUT_S)
+    except asyncio.TimeoutError:
+        writer.transport.abort()
+    except OSError:
+        pass  # it has hung up: there is nobody to send to

@@ -167,8 +167,6 @@ def select(
     levels: dict[wire.NodeId | None, int] = {parent: 0}
     for item in items:
         above = levels.get(item.get("parent"))
-        if above is None or item["id"] == parent:
-            continue
-        if depth is None or above < depth:
+        if above is not None and (depth is None or above < depth):
             levels[item["id"]] = above + 1
             yield item

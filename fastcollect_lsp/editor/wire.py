@@ -84,6 +84,8 @@ class TestItem:
     """Orders siblings as pytest does, where the label does not."""
     error: str | None = None
     """Why it cannot be collected (a syntax error, an import error). One line or several."""
+    reason: str | None = None
+    """Why it is `dynamic`, for people."""
 
 
 @dataclass(frozen=True, slots=True)

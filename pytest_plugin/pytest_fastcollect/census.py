@@ -23,6 +23,13 @@ _STARTS = {
     "os.spawn", "pty.spawn", "socket.connect", "socket.bind", "socket.sendto", "ftplib.connect",
     "smtplib.connect", "urllib.Request", "http.client.connect",
 }  # fmt: skip
+_HARMLESS_COMMANDS = {
+    # ctypes.util.find_library: what is asked is what the dynamic linker's cache says
+    ("ldconfig", "-p"): ("/etc/ld.so.cache",),
+    # platform.processor
+    ("uname", "-p"): (),
+}
+"""Subprocesses that read nothing but the files named: no reason to leave an import to each run."""
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -66,6 +73,8 @@ class Audit:
             path = "." if args[0] is None else args[0]
             if not _is_system(path):
                 self.observed.directories.add(_absolute(path))
+        elif event == "subprocess.Popen" and (inputs := _harmless_command(args)) is not None:
+            self.observed.files.update(inputs)
         elif (
             event in _STARTS
             or (event in _WRITES and not any(_is_bytecode(argument) for argument in args))
@@ -86,6 +95,14 @@ class Audit:
 
 def _absolute(path: object) -> str:
     return os.path.abspath(os.fsdecode(path)) if isinstance(path, (str, bytes)) else "."
+
+
+def _harmless_command(args: tuple[Any, ...]) -> tuple[str, ...] | None:
+    """The inputs of a command that is known to read no others; args of `subprocess.Popen`."""
+    command = args[1]
+    if not isinstance(command, (list, tuple)) or not all(isinstance(a, str) for a in command):
+        return None
+    return _HARMLESS_COMMANDS.get((os.path.basename(command[0]), *command[1:]))
 
 
 def _is_system(path: object) -> bool:
@@ -127,7 +144,7 @@ class Output:
         ]
         sys.stdout, sys.stderr = self._streams
         sys.__stdout__, sys.__stderr__ = self._streams  # type: ignore[misc, assignment]
-        self._references = self._count()
+        self.rebase()
         try:
             yield
         finally:
@@ -146,10 +163,18 @@ class Output:
     def _count(self) -> list[int]:
         return [sys.getrefcount(stream) for stream in self._streams]
 
+    def rebase(self) -> None:
+        """Compare with the state now from here on."""
+        self._references = self._count()
+        self._size = self._written()
+
+    def _written(self) -> int:
+        self._flush()
+        return os.fstat(self._fd).st_size
+
     def hazard(self) -> str | None:
         """Why the last step cannot be kept, if its output says so."""
-        self._flush()
-        if os.lseek(self._fd, 0, os.SEEK_CUR) or os.fstat(self._fd).st_size:
+        if self._written() != self._size:
             return "writes output at import"
         if self._count() != self._references:
             gc.collect()
@@ -229,23 +254,34 @@ class Census:
     cwd: str
     umask: int
     handlers: tuple[object, ...]
+    threads: int
+    python_threads: int
+    children: bool
 
     @classmethod
     def take(cls) -> Census:
         """Count now."""
         umask = os.umask(0)
         os.umask(umask)
-        return cls(frozenset(descriptors()), os.getcwd(), umask, _handlers())
+        return cls(
+            descriptors=frozenset(descriptors()),
+            cwd=os.getcwd(),
+            umask=umask,
+            handlers=_handlers(),
+            threads=threads(),
+            python_threads=threading.active_count(),
+            children=children(),
+        )
 
     def hazard(self) -> str | None:
         """What changed since that cannot be kept in a checkpoint, as one phrase."""
-        if threading.active_count() > 1:
+        if threading.active_count() > self.python_threads:
             return "starts a thread at import"
-        if threads() > 1 and not extra_threads_survive_fork():
+        if threads() > self.threads and not extra_threads_survive_fork():
             return "starts a native thread at import"
         if opened := descriptors() - self.descriptors:
             return f"keeps a descriptor open ({_describe(min(opened))})"
-        if children():
+        if children() and not self.children:
             return "leaves a child process"
         if os.getcwd() != self.cwd:
             return "changes the working directory"

@@ -57,8 +57,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         ("status", "show the state of the project's server, exit"),
         ("health", "look for what is wrong with the project's server, exit non-zero if anything"),
     ):
+        option = f"--daemon-{name}"
         group.addoption(
-            f"--daemon-{name}",
+            option,
             action="store_const",
             const=name,
             dest="fastcollect_action",
@@ -67,7 +68,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
         "fastcollect_auto_daemon",
         "start and use the project's warm server (default: true)",
-        type="bool",
+        type="bool",  # type: ignore[maybe-unrecognized-str-typeform]  # a name, not a type
         default=True,
     )
     parser.addini(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import types
 from collections.abc import Generator, Iterable
 from pathlib import Path
@@ -16,6 +17,12 @@ import pytest
 from _pytest.assertion.rewrite import AssertionRewritingHook
 
 from fastcollect_lsp.protocol import Record, RunKey, Segment
+
+from . import hooks
+from .fingerprint import fingerprint, importable
+
+FINGERPRINT_BUDGET = 0.02
+"""Seconds of a cold run that may go into fingerprints: what is left out is not warmed."""
 
 _NEUTRAL = sys.stdlib_module_names | {
     "__main__", "_pytest", "pytest", "pluggy", "iniconfig", "packaging", "exceptiongroup", "tomli",
@@ -58,11 +65,13 @@ class Recorder:
         self._depth = 0
         self._environ = dict(os.environ)
         self._finished = False
+        self._spent = 0.0
+        self._matter: bool | None = None
         self._step: tuple[list[str], list[str]] = ([], [])
         # What the interpreter has imported at start (site, .pth files) is no step of the run.
-        startup = [name for name in sys.modules if not is_neutral(name)]
+        startup = [name for name in sys.modules if not is_neutral(name) and importable(name)]
         self._seen.update(sys.modules)
-        self._segments.append(Segment("names", None, startup, list(sys.path), []))
+        self._segments.append(Segment("names", None, None, startup, {}, list(sys.path), []))
         self._begin()
 
     def _begin(self) -> None:
@@ -78,13 +87,38 @@ class Recorder:
         """Close a step: whatever was imported since the last one belongs to it."""
         if forced is not None:
             self._seen.discard(forced)  # a second conftest takes the name of the first
-        modules = [name for name in new_modules(self._seen) if not is_neutral(name)]
+        fresh = new_modules(self._seen)
+        modules = [name for name in fresh if not is_neutral(name) and importable(name)]
         if modules or kind in {"conftest", "broken"}:
-            sys_path, environ = self._step
-            self._segments.append(
-                Segment(kind, str(path) if path else None, modules, sys_path, environ)
-            )
+            file = str(path) if path else None
+            unit = next((name for name in reversed(modules) if _file(name) == file), None)
+            prints = self._fingerprints(kind, modules)
+            self._segments.append(Segment(kind, file, unit, modules, prints, *self._step))
         self._begin()
+
+    def _fingerprints(self, kind: str, modules: list[str]) -> dict[str, str | None]:
+        """Of the project's own modules, and of all that hooks import, where hooks may have had an
+        influence on them: within the budget."""
+        found: dict[str, str | None] = {}
+        if kind == "conftest":
+            self._matter = None  # a conftest brings hooks of its own
+        if self._matter is None:
+            plugins = self._config.pluginmanager.get_plugins()
+            self._matter = hooks.may_matter(plugins, self._is_first_party)
+        if not self._matter:
+            return found
+        began = time.perf_counter()
+        for name in modules:
+            if kind == "names" or self._is_first_party(name):
+                over = self._spent + time.perf_counter() - began > FINGERPRINT_BUDGET
+                found[name] = None if over else fingerprint(sys.modules[name])
+        self._spent += time.perf_counter() - began
+        return found
+
+    def _is_first_party(self, name: str) -> bool:
+        file = _file(name)
+        root = str(self._config.rootpath) + os.sep
+        return file is not None and file.startswith(root) and "site-packages" not in file
 
     def mark(self) -> None:
         """A boundary at which nothing in particular has been imported."""
@@ -147,6 +181,10 @@ class Recorder:
             tests=tests,
             idle_timeout_min=_idle_timeout(config),
         )
+
+
+def _file(name: str) -> str | None:
+    return getattr(sys.modules.get(name), "__file__", None)
 
 
 def _idle_timeout(config: pytest.Config) -> float:

@@ -31,12 +31,17 @@ from _pytest.pathlib import import_path, resolve_package_path
 from fastcollect_lsp.protocol import Record, Segment
 
 from . import census
+from .fingerprint import fingerprint, importable
 from .record import is_neutral, new_modules
 from .stash import Effects, Stash
 
 
 class Barrier(Exception):
-    """This step must not happen ahead of time; its text says why."""
+    """A step, or one module of it, must not happen ahead of time; its text says why."""
+
+    def __init__(self, reason: str, module: str | None = None) -> None:
+        super().__init__(reason)
+        self.module = module
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,9 @@ class Plan:
     record: Record
     first: int
     last: int
-    skip: frozenset[int]
-    """Steps to leave out: they are executed in the run child."""
+    skip: frozenset[str]
+    """What to leave to the run child: a step (`3`), what a step is about but not what it imports
+    (`3:shallow`), or one module that a hook imports (`3:name`)."""
     changed: frozenset[str]
     """Files edited since the record was made: their imports may differ from it."""
     probe: bool
@@ -68,6 +74,8 @@ class Report:
     environ: dict[str, str | None] = field(default_factory=dict)
     whole_environ: bool = False
     generators: dict[str, str] = field(default_factory=dict)
+    barriers: list[tuple[int, str | None, str]] = field(default_factory=list)
+    """Of a probe: (step, module, reason) for each that must not happen ahead of time."""
     modules: int = 0
     elapsed_ms: float = 0.0
 
@@ -133,12 +141,12 @@ def _traced_environ(report: Report, caller: Mapping[str, str]) -> Iterator[None]
     _TracedEnviron.iterated = False
     original = os.environ.__class__
     os.environ.__class__ = _TracedEnviron
-    os.environb.__class__ = _TracedEnviron  # type: ignore[assignment]
+    os.environb.__class__ = _TracedEnviron
     try:
         yield
     finally:
         os.environ.__class__ = original
-        os.environb.__class__ = original
+        os.environb.__class__ = original  # type: ignore[assignment]
         report.environ = {name: caller.get(name) for name in _TracedEnviron.reads}
         report.whole_environ = _TracedEnviron.iterated
 
@@ -154,6 +162,8 @@ class Replay:
         self._seen = set(sys.modules)
         self._output = census.Output()
         self._hook_modules = _hook_modules(plan.record)
+        self._audit: census.Audit | None = None
+        self._baseline = census.Census.take()
         self.report = Report()
 
     def run(self) -> None:
@@ -162,23 +172,37 @@ class Replay:
         self._set_environ()
         sys.argv[:] = self._plan.record.argv
         self.report.directories.update(filter(None, map(os.path.abspath, sys.path)))
-        audit = census.Audit() if self._plan.probe else None
+        self._audit = census.Audit() if self._plan.probe else None
         with (
             self._output.watch(),
             _traced_environ(self.report, self._plan.environ),
             self._import_system(),
         ):
-            baseline = census.Census.take()
+            self._baseline = census.Census.take()
             for index in range(self._plan.first, self._plan.last):
-                if index in self._plan.skip:
-                    continue
-                self._announce(index)
-                segment = self._plan.record.segments[index]
-                self._step(index, segment)
-                self._check(baseline, audit)
+                if str(index) not in self._plan.skip:
+                    self._announce(index)
+                    self._attempt(index, self._plan.record.segments[index])
         self.report.elapsed_ms = (time.perf_counter() - began) * 1000
         self.report.modules = len(self._stash.entries)
         gc.collect()
+
+    def _attempt(self, index: int, segment: Segment) -> None:
+        """One step. A probe notes what stands against it and goes on: it is disposable anyway."""
+        try:
+            self._step(index, segment)
+            self._check(None)
+        except Barrier as barrier:
+            if self._audit is None:
+                raise
+            self._note(index, barrier)
+
+    def _note(self, index: int, barrier: Barrier) -> None:
+        self.report.barriers.append((index, barrier.module, str(barrier)))
+        assert self._audit is not None
+        with self._audit.paused():
+            self._output.rebase()
+            self._baseline = census.Census.take()
 
     def _set_environ(self) -> None:
         """The caller's environment, with what pytest and the steps before this one add to it."""
@@ -190,16 +214,18 @@ class Replay:
             if entry.effects is not None:
                 entry.effects.apply_environ()
 
-    def _check(self, baseline: census.Census, audit: census.Audit | None) -> None:
+    def _check(self, module: str | None) -> None:
+        """Raises Barrier if the step, or the module of it, did what a fork cannot keep."""
+        audit = self._audit
         with audit.paused() if audit is not None else contextlib.nullcontext():
-            hazard = self._output.hazard() or baseline.hazard()
+            hazard = self._output.hazard() or self._baseline.hazard()
         if audit is not None:
             observed = audit.take()
             self.report.files |= observed.files
             self.report.directories |= observed.directories
             hazard = hazard or next(iter(observed.hazards), None)
         if hazard:
-            raise Barrier(hazard)
+            raise Barrier(hazard, module)
 
     @contextlib.contextmanager
     def _import_system(self) -> Iterator[None]:
@@ -221,8 +247,11 @@ class Replay:
             config._ensure_unconfigure()
 
     def _step(self, index: int, segment: Segment) -> None:
-        if segment.kind in {"broken", "opaque"}:
-            raise Barrier(f"{segment.kind} in the recorded run")
+        shallow = self._shallow(index)
+        if segment.kind == "broken" and not shallow:
+            raise Barrier("cannot be imported")
+        if segment.kind == "opaque" and not shallow:
+            raise Barrier("imported in a way of its own")
         if read := set(segment.environ) & _TracedEnviron.reads:
             raise Barrier(f"depends on {min(read)}, which the run itself sets")
         sys.path[:] = segment.sys_path
@@ -232,13 +261,14 @@ class Replay:
         try:
             with warnings.catch_warnings(record=True) as caught:
                 _filter_warnings(self._plan.record)
-                self._execute(segment, effects)
+                self._execute(index, segment, effects)
         except Barrier:
             raise
         except BaseException as error:
-            raise Barrier(f"{type(error).__name__} when imported ahead of time") from None
-        modules = new_modules(self._seen)
-        self._compare(segment, modules)
+            raise Barrier(_failed(error)) from None
+        finally:
+            modules = new_modules(self._seen)
+        self._compare(index, segment, modules)
         added = self._stash.add(modules, self._starts.starts, index, segment.path)
         self._inputs(added)
         effects.warnings = list(caught)
@@ -246,21 +276,22 @@ class Replay:
         if added:
             added[-1].effects = effects
 
-    def _execute(self, segment: Segment, effects: Effects) -> None:
+    def _shallow(self, index: int) -> bool:
+        return f"{index}:shallow" in self._plan.skip
+
+    def _execute(self, index: int, segment: Segment, effects: Effects) -> None:
         record = self._plan.record
         environ = _snapshot_environ()
-        if segment.kind == "names":
-            effects.path_before = list(sys.path)
-            for name in segment.modules:
-                if name not in sys.modules:
-                    importlib.import_module(name)
+        if segment.path is not None:
+            sys.path[:] = _path_with_root(Path(segment.path), record)
+        effects.path_before = list(sys.path)
+        if segment.path is None or self._shallow(index):
+            self._import_names(index, segment)
         else:
-            assert segment.path is not None
             path = Path(segment.path)
             if segment.kind == "conftest" and resolve_package_path(path) is None:
                 sys.modules.pop("conftest", None)
                 self._seen.discard("conftest")
-            effects.path_before = _path_with_root(path, record)
             _import(path, record)
         effects.path_after = list(sys.path)
         after = _snapshot_environ()
@@ -270,18 +301,54 @@ class Replay:
             if environ.get(name) != after.get(name)
         }
 
-    def _compare(self, segment: Segment, modules: list[str]) -> None:
+    def _import_names(self, index: int, segment: Segment) -> None:
+        """Import, in their order, the modules that a hook or a module left out has imported."""
+        for name in segment.modules:
+            if name == segment.unit or name in sys.modules:
+                continue
+            if f"{index}:{name}" in self._plan.skip:
+                continue
+            try:
+                try:
+                    importlib.import_module(name)
+                except Barrier:
+                    raise
+                except BaseException as error:
+                    # It could be imported in the recorded run: what hooks did before it matters,
+                    # and may matter to all that follows.
+                    raise Barrier(f"{name}: {_failed(error)}") from None
+                self._check(name)
+            except Barrier as barrier:
+                if self._audit is None:
+                    raise
+                self._note(index, barrier)
+
+    def _compare(self, index: int, segment: Segment, modules: list[str]) -> None:
         """The step must have imported what it imported in the recorded run."""
-        mine = {name for name in modules if not is_neutral(name)}
+        mine = {name for name in modules if not is_neutral(name) and importable(name)}
         recorded = {name for name in segment.modules if name in sys.modules}
         for name in mine - recorded:
             if name in self._hook_modules:
                 raise Barrier(f"{name} is imported by a hook before it in a run")
-            if segment.path not in self._plan.changed:
+            if not self._plan.changed:
                 raise Barrier(f"imports {name}, which it did not in the recorded run")
+        self._compare_fingerprints(segment)
         missing = set(segment.modules) - sys.modules.keys()
-        if missing and segment.path not in self._plan.changed:
+        if any(entry.startswith(f"{index}:") for entry in self._plan.skip):
+            missing = set()
+        if missing and not self.report.barriers and not self._plan.changed:
             raise Barrier(f"does not import {min(missing)}, which it did in the recorded run")
+
+    def _compare_fingerprints(self, segment: Segment) -> None:
+        """Modules must have come out as they did in the recorded run, after its hooks."""
+        for name, recorded in segment.fingerprints.items():
+            module = sys.modules.get(name)
+            if module is None or getattr(module, "__file__", None) in self._plan.changed:
+                continue
+            if recorded is None:
+                raise Barrier(f"{name} was not looked at in the recorded run", name)
+            if fingerprint(module) != recorded:
+                raise Barrier(f"{name} comes out differently in a run", name)
 
     def _inputs(self, added: Sequence[Any]) -> None:
         for entry in added:
@@ -305,6 +372,10 @@ class Replay:
                 effects.restore.append(restore)
             elif name == "numpy.random":
                 effects.restore.append(lambda: sys.modules["numpy.random"].seed())
+
+
+def _failed(error: BaseException) -> str:
+    return f"{type(error).__name__} when imported ahead of time"
 
 
 def _snapshot_environ() -> dict[str, str]:

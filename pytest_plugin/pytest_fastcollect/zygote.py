@@ -180,7 +180,8 @@ class Checkpoint:
             replay.run()
         except BaseException as error:
             reason = str(error) if isinstance(error, Barrier) else repr(error)
-            self.tell(event="barrier", index=current, reason=reason)
+            module = error.module if isinstance(error, Barrier) else None
+            self.tell(event="barrier", index=current, module=module, reason=reason)
             os._exit(0)
         with contextlib.suppress(AttributeError, OSError):
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
@@ -192,6 +193,7 @@ class Checkpoint:
             environ=report.environ,
             whole_environ=report.whole_environ,
             generators=report.generators,
+            barriers=report.barriers,
             modules=report.modules,
             elapsed_ms=report.elapsed_ms,
         )

@@ -66,8 +66,7 @@ class Bench:
             [str(self.project.python), "-m", "fastcollect_lsp", *args],
             cwd=self.project.root,
             env=self.env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             timeout=WARM_TIMEOUT + 60,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from lsprotocol import types
@@ -12,6 +13,8 @@ from fastcollect_lsp.editor.snapshot import Entry, PlainItem, TreeChange
 
 SOURCE = "fastcollect"
 START = {"line": 0, "character": 0}
+LINE = re.compile(r"\Aline \d+: ")
+"""What the scan begins its errors with; a diagnostic stands in its line."""
 
 
 class Diagnostics:
@@ -63,7 +66,7 @@ def diagnostics(entry: Entry) -> list[PlainItem]:
             "range": item.get("range") or {"start": START, "end": START},
             "severity": types.DiagnosticSeverity.Error.value,
             "source": SOURCE,
-            "message": item["error"],
+            "message": LINE.sub("", item["error"]),
         }
         for item in entry.plain()
         if item.get("error")

@@ -1,0 +1,206 @@
+//! Test classes and their members (`Class.collect`, `UnitTestCase.collect`; rules 10 to 12).
+
+use std::collections::HashSet;
+
+use super::decorators::Decorated;
+use super::fixtures::Level;
+use super::foreign::{foreign_tests, truth};
+use super::lineage::Lineage;
+use super::marks::Marks;
+use super::namespace::{Collector, Container, Draft};
+use super::scope::Scope;
+use crate::fnmatch::matches_name;
+use crate::items::Kind;
+use crate::syntax::{Binding, Class, Expr, Value};
+
+/// A class that is going to be collected.
+struct Candidate<'c, 'a> {
+    binding: &'a Binding,
+    class: &'a Class,
+    lineage: &'c Lineage<'a>,
+    /// Why it may not be collected at all.
+    doubt: Option<String>,
+}
+
+impl<'a> Collector<'a> {
+    /// Collect a class, if it is one that holds tests.
+    pub(super) fn test_class(
+        &mut self,
+        binding: &'a Binding,
+        class: &'a Class,
+        scope: Scope<'a>,
+        container: &Container<'_, 'a>,
+    ) {
+        if container.classes.iter().any(|around| std::ptr::eq(*around, class)) {
+            return;
+        }
+        let lineage = Lineage::of(class, scope);
+        let flag = binding.test_flag.as_ref().or_else(|| lineage.test_flag());
+        let is_named = matches_name(&binding.name, &self.options.python_classes)
+            || flag == Some(&Expr::Bool(true));
+        let may_be_unittest =
+            lineage.is_unittest || lineage.doubt.is_some() && self.has_tests(&lineage);
+        if !(is_named || may_be_unittest) || flag.map(truth) == Some(Some(false)) {
+            return;
+        }
+        // A `TestCase` among the unknown bases would have them collected nevertheless.
+        if (lineage.is_abstract(scope) || lineage.has_constructor()) && !may_be_unittest {
+            return;
+        }
+        let unclear_flag =
+            || (flag.map(truth) == Some(None)).then(|| "its __test__ is computed".to_owned());
+        let doubt = lineage.doubt.clone().or_else(unclear_flag);
+        if lineage.is_unittest && lineage.is_abstract(scope) && doubt.is_none() {
+            return;
+        }
+        self.class(&Candidate { binding, class, lineage: &lineage, doubt }, container);
+    }
+
+    fn class(&mut self, candidate: &Candidate<'_, 'a>, container: &Container<'_, 'a>) {
+        let lineage = candidate.lineage;
+        let marks = class_marks(lineage, self.scope);
+        let open = lineage.classes.iter().find_map(|class| {
+            let doubt = class.names.doubts.first().map(|doubt| doubt.reason().to_owned());
+            doubt.or_else(|| foreign_tests(self.scope.within(class), &class.names, self.options))
+        });
+        let draft = Draft {
+            kind: Kind::Class,
+            binding: candidate.binding,
+            range: candidate.class.range,
+            marks: &marks,
+            doubt: candidate.doubt.clone().or(open),
+        };
+        let Some(place) = self.add(draft, container) else { return };
+        // What may be hidden elsewhere makes the class uncertain, not what is seen of it.
+        let certainty = candidate.binding.doubt.map(|doubt| doubt.reason().to_owned());
+        let doubt = certainty
+            .or_else(|| container.doubt.map(str::to_owned))
+            .or_else(|| candidate.doubt.clone());
+        let id = self.items[place].id.clone();
+        let marks: Vec<&Marks> =
+            std::iter::once(&marks).chain(container.marks.iter().copied()).collect();
+        let own_levels: Vec<Level> = lineage
+            .classes
+            .iter()
+            .map(|class| Level::of(&class.names, self.scope.within(class), true))
+            .collect();
+        let levels: Vec<&Level> =
+            own_levels.iter().chain(container.levels.iter().copied()).collect();
+        let mut classes = container.classes.to_vec();
+        classes.push(candidate.class);
+        let inner = Container {
+            place: Some(place),
+            id: &id,
+            marks: &marks,
+            levels: &levels,
+            doubt: doubt.as_deref(),
+            classes: &classes,
+            is_unittest: lineage.is_unittest,
+        };
+        let outcome = if lineage.is_unittest {
+            self.unittest(&inner, lineage);
+            Ok(())
+        } else {
+            self.members(&inner, lineage)
+        };
+        if let Err(message) = outcome {
+            self.items.truncate(place + 1);
+            self.items[place].error = Some(message);
+        } else if self.items.len() == place + 1 && self.options.mark_expression.is_some() {
+            // pytest shows no class all of whose tests are deselected.
+            self.items.truncate(place);
+        }
+    }
+
+    /// Inherited members first, overrides at the subclass' position (rule 11).
+    fn members(
+        &mut self,
+        container: &Container<'_, 'a>,
+        lineage: &Lineage<'a>,
+    ) -> Result<(), String> {
+        let mut seen = HashSet::new();
+        let mut by_class: Vec<(&Class, Vec<&Binding>)> = Vec::new();
+        for class in &lineage.classes {
+            let own =
+                class.names.bindings().iter().filter(|binding| seen.insert(binding.name.as_str()));
+            by_class.push((class, own.collect()));
+        }
+        for (class, bindings) in by_class.into_iter().rev() {
+            let scope = self.scope.within(class);
+            bindings.into_iter().try_for_each(|binding| self.member(binding, scope, container))?;
+        }
+        Ok(())
+    }
+
+    /// Methods `test*` in alphabetical order; `runTest` only if there are none (rule 12).
+    fn unittest(&mut self, container: &Container<'_, 'a>, lineage: &Lineage<'a>) {
+        let mut names: Vec<&str> = lineage
+            .classes
+            .iter()
+            .flat_map(|class| class.names.bindings())
+            .map(|binding| binding.name.as_str())
+            .filter(|name| name.starts_with("test"))
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        let mut found = false;
+        for name in names {
+            found |= self.unittest_method(name, container, lineage);
+        }
+        if !found {
+            self.unittest_method("runTest", container, lineage);
+        }
+    }
+
+    /// Collect a method of a `TestCase`; whether there is one.
+    fn unittest_method(
+        &mut self,
+        name: &str,
+        container: &Container<'_, 'a>,
+        lineage: &Lineage<'a>,
+    ) -> bool {
+        let found = lineage.classes.iter().find_map(|class| Some((*class, class.names.get(name)?)));
+        let Some((class, binding)) = found else { return false };
+        let scope = self.scope.within(class);
+        let alias = |value| scope.binding(value).map(|original| &original.value);
+        let (range, decorated) = match &binding.value {
+            Value::Function(function) => {
+                (function.range, Decorated::by(&function.decorators, scope))
+            }
+            Value::Expr(value) => match (value.as_ref(), alias(value)) {
+                (Expr::Lambda(_), _) => (binding.range, Decorated::default()),
+                (_, Some(Value::Function(function))) => {
+                    (function.range, Decorated::by(&function.decorators, scope))
+                }
+                _ => return false,
+            },
+            _ => return false,
+        };
+        if decorated.is_data || binding.test_flag.as_ref().map(truth) == Some(Some(false)) {
+            return false;
+        }
+        let Decorated { marks, doubt, .. } = decorated;
+        self.add(Draft { kind: Kind::Function, binding, range, marks: &marks, doubt }, container);
+        true
+    }
+
+    /// Whether a class, or an ancestor in this file, has what would be tests in a `TestCase`.
+    fn has_tests(&self, lineage: &Lineage) -> bool {
+        let names = lineage.classes.iter().flat_map(|class| class.names.bindings());
+        names.into_iter().any(|binding| {
+            matches!(binding.value, Value::Function(_))
+                && (binding.name.starts_with("test")
+                    || matches_name(&binding.name, &self.options.python_functions))
+        })
+    }
+}
+
+/// A class' marks: those of its ancestors first (`get_unpacked_marks`).
+fn class_marks<'a>(lineage: &Lineage<'a>, scope: Scope<'a>) -> Marks<'a> {
+    let mut marks = Marks::default();
+    for class in lineage.classes.iter().rev() {
+        marks.extend(Marks::in_namespace(&class.names, scope.within(class)));
+        marks.extend(Decorated::by(&class.decorators, scope).marks);
+    }
+    marks
+}

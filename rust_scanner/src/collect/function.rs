@@ -1,0 +1,93 @@
+//! The cases of one test function (rules 14 and 15).
+
+use std::collections::HashSet;
+
+use super::decorators::Decorated;
+use super::fixtures;
+use super::known;
+use super::marks::Mark;
+use super::namespace::{Collector, Container};
+use super::params::{self, Parametrization};
+use crate::syntax::{Expr, Function};
+
+/// The cases of a function.
+#[derive(Debug, Default)]
+pub struct Cases {
+    /// Their ids; empty where it is not parametrized.
+    pub ids: Vec<Option<String>>,
+    /// Whether some have marks of their own.
+    pub have_marks: bool,
+}
+
+impl<'a> Collector<'a> {
+    /// The cases of a function.
+    ///
+    /// # Errors
+    /// Why that is not decided by the text, for people.
+    pub(super) fn cases(
+        &self,
+        function: &Function,
+        decorated: &Decorated<'a>,
+        container: &Container<'_, 'a>,
+    ) -> Result<Cases, String> {
+        if container.is_unittest {
+            return Ok(Cases::default());
+        }
+        let all_marks = || std::iter::once(&decorated.marks).chain(container.marks.iter().copied());
+        if let Some(doubt) = all_marks().find_map(|marks| marks.doubt.as_ref()) {
+            return Err(doubt.clone());
+        }
+        let marks: Vec<&Mark> = all_marks().flat_map(|marks| &marks.list).collect();
+        if let Some(mark) = marks.iter().find(|mark| known::is_parametrizing_mark(mark.name)) {
+            return Err(format!("a plugin may parametrize by the mark {}", mark.name));
+        }
+        let parametrizations: Vec<Parametrization> = marks
+            .iter()
+            .filter(|mark| mark.name == "parametrize")
+            .map(|mark| params::parametrization(mark))
+            .collect::<Result<_, _>>()?;
+        let direct: HashSet<&str> =
+            parametrizations.iter().flat_map(|mark| &mark.names).map(String::as_str).collect();
+        let arguments = fixtures::requested(function, !container.classes.is_empty(), decorated);
+        if let Some(unused) = direct.iter().find(|name| !arguments.contains(name)) {
+            return Err(format!(
+                "parametrize names '{unused}', which is no argument of the function"
+            ));
+        }
+        let mut requested = arguments;
+        requested.extend(used_fixtures(&marks)?);
+        requested.extend(self.options.usefixtures.iter().map(String::as_str));
+        if let Some(hook) = self.hook.filter(|_| !requested.is_empty() || container.has_autouse()) {
+            return Err(hook.to_owned());
+        }
+        if let Some(doubt) = fixtures::doubt(container.levels, &requested, &direct) {
+            return Err(doubt);
+        }
+        let ids = params::cases(&parametrizations)?;
+        if ids.len() > 1 && ids.contains(&None) {
+            return Err("one of its cases is hidden".to_owned());
+        }
+        let have_marks = parametrizations.iter().any(|mark| mark.has_marks);
+        Ok(Cases { ids, have_marks })
+    }
+}
+
+impl Container<'_, '_> {
+    fn has_autouse(&self) -> bool {
+        self.levels.iter().any(|level| level.has_autouse())
+    }
+}
+
+/// The fixtures named by `usefixtures` marks.
+fn used_fixtures<'a>(marks: &[&Mark<'a>]) -> Result<Vec<&'a str>, String> {
+    let arguments = marks
+        .iter()
+        .filter(|mark| mark.name == "usefixtures")
+        .flat_map(|mark| mark.call.map_or(&[][..], |call| call.args.as_slice()));
+    arguments
+        .map(|argument| match argument {
+            Expr::Str(name) => Ok(name.as_str()),
+            _ => Err("an argument of usefixtures is not a literal".to_owned()),
+        })
+        .collect()
+}

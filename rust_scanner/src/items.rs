@@ -1,0 +1,100 @@
+//! What collection yields: the nodes of pytest's tree, flat, parents first.
+
+use crate::syntax::Range;
+
+/// The kind of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A directory.
+    Dir,
+    /// A directory with an `__init__.py`.
+    Package,
+    /// A test file.
+    File,
+    /// A test class.
+    Class,
+    /// A test function or method.
+    Function,
+    /// One parametrized case of a function.
+    Case,
+}
+
+/// A class, function or case within a file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// pytest's node id, relative to rootdir.
+    pub id: String,
+    /// What people read: the last part of the id.
+    pub label: String,
+    /// Its kind.
+    pub kind: Kind,
+    /// The place of the parent among the file's items; `None` for the file itself.
+    pub parent: Option<usize>,
+    /// Where it is written.
+    pub range: Range,
+    /// The names of its marks.
+    pub tags: Vec<String>,
+    /// Why it, or what is in it, is not decided by the text.
+    pub doubt: Option<String>,
+    /// Why pytest would report an error here instead of collecting.
+    pub error: Option<String>,
+}
+
+/// The items of one file.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FileItems {
+    /// Parents before their children, in pytest's order.
+    pub items: Vec<Item>,
+    /// Why there may be others, or fewer.
+    pub doubt: Option<String>,
+    /// Why pytest would report an error for the file, and where.
+    pub error: Option<(Option<Range>, String)>,
+}
+
+impl FileItems {
+    /// The number of tests: cases, and functions without known cases.
+    #[must_use]
+    pub fn tests(&self) -> usize {
+        let of_kind = |kind| self.items.iter().filter(move |item| item.kind == kind).count();
+        let parents: std::collections::HashSet<usize> = self
+            .items
+            .iter()
+            .filter(|item| item.kind == Kind::Case)
+            .filter_map(|item| item.parent)
+            .collect();
+        of_kind(Kind::Case) + of_kind(Kind::Function) - parents.len()
+    }
+
+    /// Nothing in the file is certain, for this reason.
+    pub fn doubt_all(&mut self, reason: &str) {
+        self.doubt.get_or_insert_with(|| reason.to_owned());
+        for item in &mut self.items {
+            item.doubt.get_or_insert_with(|| reason.to_owned());
+        }
+    }
+
+    /// Keep only items whose names, after the file's id, are wanted.
+    pub fn retain(&mut self, is_wanted: impl Fn(&[&str]) -> bool) {
+        let mut places: Vec<Option<usize>> = Vec::with_capacity(self.items.len());
+        let mut kept = Vec::new();
+        for mut item in std::mem::take(&mut self.items) {
+            let names = item.id.find("::").map_or("", |start| &item.id[start + 2..]);
+            let case = names.find('[').unwrap_or(names.len());
+            let mut parts: Vec<&str> = names[..case].split("::").collect();
+            if let Some(last) = parts.last_mut() {
+                *last = &names[names.len() - last.len() - (names.len() - case)..];
+            }
+            let parent_place = item.parent.and_then(|parent| places[parent]);
+            let is_orphan = item.parent.is_some() && parent_place.is_none();
+            if is_orphan || !is_wanted(&parts) {
+                places.push(None);
+                continue;
+            }
+            item.parent = parent_place;
+            places.push(Some(kept.len()));
+            kept.push(item);
+        }
+        self.items = kept;
+    }
+}

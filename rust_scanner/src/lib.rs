@@ -1,0 +1,25 @@
+//! The Rust core of pytest-fastcollect: project configuration, static collection, proofs of
+//! unchanged inputs.
+//!
+//! Everything is plain Rust; only `python` knows about Python, and is compiled in with the feature
+//! `pyo3` alone, so that the tests of this crate need no interpreter.
+
+pub mod collect;
+pub mod config;
+pub mod facts;
+pub mod fnmatch;
+pub mod items;
+pub mod parse;
+pub mod paths;
+pub mod pool;
+pub mod proof;
+mod pystr;
+#[cfg(feature = "pyo3")]
+mod python;
+pub mod scan;
+pub mod syntax;
+pub mod tree;
+pub mod walk;
+
+/// The version of the distribution this crate is built into.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,130 @@
+//! Expressions: from the parser's to ours.
+
+use ruff_python_ast as ast;
+
+use crate::syntax::{Call, Expr};
+
+/// Nesting beyond which an expression is taken as unknown.
+const MAX_DEPTH: usize = 40;
+
+/// Converts expressions until `budget` nodes are used up; what comes then is unknown.
+pub struct Converter {
+    budget: usize,
+}
+
+impl Converter {
+    /// For expressions that ids and marks are made of: as large as they come.
+    pub fn unbounded() -> Self {
+        Self { budget: usize::MAX }
+    }
+
+    /// For values that are only perhaps of interest: tables of data would fill the memory.
+    pub fn frugal() -> Self {
+        Self { budget: 1_000 }
+    }
+
+    /// Our form of `expr`.
+    pub fn convert(&mut self, expr: &ast::Expr) -> Expr {
+        self.at_depth(expr, 0)
+    }
+
+    fn at_depth(&mut self, expr: &ast::Expr, depth: usize) -> Expr {
+        let depth = depth + 1;
+        if depth > MAX_DEPTH || self.budget == 0 {
+            return Expr::Other;
+        }
+        self.budget -= 1;
+        match expr {
+            ast::Expr::NoneLiteral(_) => Expr::None,
+            ast::Expr::EllipsisLiteral(_) => Expr::Ellipsis,
+            ast::Expr::BooleanLiteral(literal) => Expr::Bool(literal.value),
+            ast::Expr::NumberLiteral(literal) => number(&literal.value),
+            ast::Expr::StringLiteral(literal) => string(literal.value.to_str()),
+            ast::Expr::BytesLiteral(literal) => Expr::Bytes(
+                literal.value.iter().flat_map(|part| part.value.iter().copied()).collect(),
+            ),
+            ast::Expr::UnaryOp(unary) => signed(unary.op, self.at_depth(&unary.operand, depth)),
+            ast::Expr::Name(name) => Expr::Name(name.id.to_string()),
+            ast::Expr::Attribute(attribute) => Expr::Attribute(
+                Box::new(self.at_depth(&attribute.value, depth)),
+                attribute.attr.id.to_string(),
+            ),
+            ast::Expr::Call(call) => Expr::Call(Box::new(self.call(call, depth))),
+            ast::Expr::List(list) => Expr::List(self.all(&list.elts, depth)),
+            ast::Expr::Tuple(tuple) => Expr::Tuple(self.all(&tuple.elts, depth)),
+            ast::Expr::Subscript(subscript) => {
+                Expr::Subscript(Box::new(self.at_depth(&subscript.value, depth)))
+            }
+            ast::Expr::Starred(starred) => {
+                Expr::Starred(Box::new(self.at_depth(&starred.value, depth)))
+            }
+            ast::Expr::Lambda(lambda) => Expr::Lambda(lambda.parameters.is_some()),
+            ast::Expr::Named(named) => self.at_depth(&named.value, depth),
+            ast::Expr::Dict(_)
+            | ast::Expr::Set(_)
+            | ast::Expr::ListComp(_)
+            | ast::Expr::SetComp(_)
+            | ast::Expr::DictComp(_) => Expr::Container,
+            ast::Expr::BinOp(_)
+            | ast::Expr::Compare(_)
+            | ast::Expr::FString(_)
+            | ast::Expr::TString(_) => Expr::Data,
+            _ => Expr::Other,
+        }
+    }
+
+    fn all(&mut self, exprs: &[ast::Expr], depth: usize) -> Vec<Expr> {
+        exprs.iter().map(|expr| self.at_depth(expr, depth)).collect()
+    }
+
+    fn call(&mut self, call: &ast::ExprCall, depth: usize) -> Call {
+        Call {
+            func: self.at_depth(&call.func, depth),
+            args: self.all(&call.arguments.args, depth),
+            keywords: self.keywords(&call.arguments.keywords, depth),
+        }
+    }
+
+    /// Keyword arguments; `None` is `**kwargs`.
+    pub fn keywords(
+        &mut self,
+        keywords: &[ast::Keyword],
+        depth: usize,
+    ) -> Vec<(Option<String>, Expr)> {
+        let name = |keyword: &ast::Keyword| keyword.arg.as_ref().map(|name| name.id.to_string());
+        keywords
+            .iter()
+            .map(|keyword| (name(keyword), self.at_depth(&keyword.value, depth)))
+            .collect()
+    }
+}
+
+fn number(value: &ast::Number) -> Expr {
+    match value {
+        // Larger integers are kept as they are written, which may be in hexadecimal.
+        ast::Number::Int(int) => {
+            int.as_u64().map_or(Expr::Data, |small| Expr::Int(small.to_string()))
+        }
+        ast::Number::Float(float) => Expr::Float(*float),
+        ast::Number::Complex { .. } => Expr::Data,
+    }
+}
+
+fn string(value: &str) -> Expr {
+    // The parser puts U+FFFD for an escaped lone surrogate, which Rust's strings cannot hold.
+    if value.contains('\u{fffd}') { Expr::Data } else { Expr::Str(value.to_owned()) }
+}
+
+fn signed(op: ast::UnaryOp, operand: Expr) -> Expr {
+    match (op, operand) {
+        (ast::UnaryOp::USub, Expr::Int(digits)) if digits == "0" => Expr::Int(digits),
+        (ast::UnaryOp::USub, Expr::Int(digits)) => match digits.strip_prefix('-') {
+            Some(positive) => Expr::Int(positive.to_owned()),
+            None => Expr::Int(format!("-{digits}")),
+        },
+        (ast::UnaryOp::USub, Expr::Float(float)) => Expr::Float(-float),
+        (ast::UnaryOp::UAdd, number @ (Expr::Int(_) | Expr::Float(_))) => number,
+        (ast::UnaryOp::Not, Expr::Bool(value)) => Expr::Bool(!value),
+        _ => Expr::Data,
+    }
+}

@@ -1,0 +1,97 @@
+//! What one pass over the tokens tells sooner than walks over the syntax tree.
+
+use ruff_python_ast::token::{TokenKind, Tokens};
+use ruff_text_size::{Ranged, TextRange, TextSize};
+
+/// Facts about a file's tokens.
+pub struct TokenFacts<'a> {
+    tokens: &'a Tokens,
+    /// Where `yield` stands, ascending; not those that may belong to a lambda.
+    yields: Vec<TextSize>,
+    /// How deep the syntax tree can be at most.
+    pub max_depth: usize,
+}
+
+impl<'a> TokenFacts<'a> {
+    /// Look at all tokens once.
+    pub fn of(tokens: &'a Tokens) -> Self {
+        let mut facts = Self { tokens, yields: Vec::new(), max_depth: 0 };
+        let (mut indent, mut line_depth, mut in_lambda) = (0_usize, 0_usize, false);
+        for token in tokens {
+            match token.kind() {
+                TokenKind::Newline => (line_depth, in_lambda) = (0, false),
+                TokenKind::Indent => indent += 1,
+                TokenKind::Dedent => indent = indent.saturating_sub(1),
+                TokenKind::Yield if !in_lambda => facts.yields.push(token.start()),
+                kind => {
+                    in_lambda |= kind == TokenKind::Lambda;
+                    line_depth += usize::from(can_nest(kind));
+                    facts.max_depth = facts.max_depth.max(indent + line_depth);
+                }
+            }
+        }
+        facts
+    }
+
+    /// The places of `yield` within `range`.
+    pub fn yields_in(&self, range: TextRange) -> &[TextSize] {
+        let from = self.yields.partition_point(|offset| *offset < range.start());
+        let to = self.yields.partition_point(|offset| *offset < range.end());
+        &self.yields[from..to]
+    }
+}
+
+impl TokenFacts<'_> {
+    /// Whether code in `range` may drop, add, order or rename what is in the list `items`.
+    ///
+    /// It surely does not where `items` comes up as the end of `for item in items:` only, and nothing is
+    /// called or assigned that changes an item's name.
+    pub fn change_items(&self, range: TextRange, text: &str) -> bool {
+        let within: Vec<_> =
+            self.tokens.iter().filter(|token| range.contains_range(token.range())).collect();
+        let word =
+            |index: usize| within.get(index).map(|token| (token.kind(), &text[token.range()]));
+        (0..within.len()).any(|index| match word(index) {
+            Some((TokenKind::Name, "items")) => {
+                let is_iterated = index > 0 && within[index - 1].kind() == TokenKind::In;
+                !(is_iterated
+                    && within.get(index + 1).is_some_and(|next| next.kind() == TokenKind::Colon))
+            }
+            Some((TokenKind::Name, "_nodeid" | "deselected" | "pytest_deselected" | "setattr")) => {
+                true
+            }
+            Some((TokenKind::Name, "name" | "nodeid" | "__dict__")) => {
+                within.get(index + 1).is_some_and(|next| next.kind() == TokenKind::Equal)
+            }
+            _ => false,
+        })
+    }
+}
+
+/// Whether a token can make an expression one level deeper: everything but leaves and separators.
+fn can_nest(kind: TokenKind) -> bool {
+    !matches!(
+        kind,
+        TokenKind::Name
+            | TokenKind::Int
+            | TokenKind::Float
+            | TokenKind::Complex
+            | TokenKind::String
+            | TokenKind::FStringMiddle
+            | TokenKind::FStringEnd
+            | TokenKind::TStringMiddle
+            | TokenKind::TStringEnd
+            | TokenKind::Comment
+            | TokenKind::NonLogicalNewline
+            | TokenKind::Comma
+            | TokenKind::Colon
+            | TokenKind::Equal
+            | TokenKind::Rpar
+            | TokenKind::Rsqb
+            | TokenKind::Rbrace
+            | TokenKind::None
+            | TokenKind::True
+            | TokenKind::False
+            | TokenKind::Ellipsis
+    )
+}

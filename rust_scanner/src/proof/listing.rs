@@ -1,0 +1,126 @@
+//! Directories: the names in them that an import or a collection could depend on.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::DirEntry;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::SystemTime;
+
+use super::stat::{Missing, Stat, stat};
+
+/// Ends of the names of files that imports, `site` and pytest look for.
+const SUFFIXES: [&str; 14] = [
+    ".py",
+    ".pyi",
+    ".so",
+    ".pyd",
+    ".pyc",
+    ".pth",
+    ".egg-link",
+    ".zip",
+    ".toml",
+    ".ini",
+    ".cfg",
+    ".rst",
+    ".txt",
+    ".md",
+];
+/// Hidden files that count as well, and the mark of a virtual environment.
+const NAMES: [&str; 3] = [".pytest.ini", ".pytest.toml", "pyvenv.cfg"];
+
+/// A relevant entry: its name, and whether it is (or links to) a directory.
+type Entry = (OsString, bool);
+
+/// The state of a path that was listed, or searched, as a directory.
+#[derive(Debug)]
+pub struct DirState {
+    names: Result<Box<[Entry]>, Missing>,
+    /// The stat the listing is known to hold for; `None` where only listing again can tell.
+    proven: Mutex<Option<Stat>>,
+}
+
+impl DirState {
+    /// The state of `path` now.
+    #[must_use]
+    pub fn of(path: &Path) -> Self {
+        let (names, proven) = read(path);
+        Self { names, proven: Mutex::new(proven) }
+    }
+
+    /// Whether `path` still holds the same relevant names.
+    ///
+    /// One system call where the directory's stat is the known one. Where it differs and the names are
+    /// the same, the new stat is remembered.
+    #[must_use]
+    pub fn holds(&self, path: &Path) -> bool {
+        let now = stat(path);
+        let known = *lock(&self.proven);
+        match (now, known) {
+            (Ok(now), Some(known)) if now == known => return true,
+            (Err(now), None) if self.names.as_ref().err() == Some(&now) => return true,
+            _ => {}
+        }
+        let (names, proven) = read(path);
+        let same = names == self.names;
+        if same {
+            *lock(&self.proven) = proven;
+        }
+        same
+    }
+}
+
+/// The value behind a lock that no panic can leave half changed.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The relevant names of a directory, sorted, and the stat that stands for them.
+///
+/// The stat is taken first, so that a change during the listing shows as another stat later. A change
+/// within the same clock tick would not show: then no stat stands for the listing.
+fn read(path: &Path) -> (Result<Box<[Entry]>, Missing>, Option<Stat>) {
+    let before = match stat(path) {
+        Ok(stat) => stat,
+        Err(missing) => return (Err(missing), None),
+    };
+    let listed_at = SystemTime::now();
+    match relevant_names(path) {
+        Ok(names) => (Ok(names), (!before.is_racy(listed_at)).then_some(before)),
+        Err(error) => (Err(error.into()), None),
+    }
+}
+
+fn relevant_names(path: &Path) -> io::Result<Box<[Entry]>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if is_directory(&entry) {
+            if !name.as_bytes().starts_with(b".") && name != "__pycache__" {
+                names.push((name, true));
+            }
+        } else if is_relevant_file(&name) {
+            names.push((name, false));
+        }
+    }
+    names.sort_unstable();
+    Ok(names.into_boxed_slice())
+}
+
+fn is_directory(entry: &DirEntry) -> bool {
+    match entry.file_type() {
+        Ok(kind) if kind.is_symlink() => {
+            std::fs::metadata(entry.path()).is_ok_and(|meta| meta.is_dir())
+        }
+        Ok(kind) => kind.is_dir(),
+        Err(_) => false,
+    }
+}
+
+fn is_relevant_file(name: &OsStr) -> bool {
+    let name = name.as_bytes();
+    SUFFIXES.iter().any(|suffix| name.ends_with(suffix.as_bytes()))
+        || NAMES.iter().any(|known| name == known.as_bytes())
+}

@@ -1,0 +1,116 @@
+//! Proofs that the inputs of a checkpoint have not changed.
+
+mod listing;
+mod stat;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+
+use crate::pool;
+pub use listing::DirState;
+pub use stat::{FileState, Missing, Stat};
+
+/// Inputs that one task looks at: large enough to hide what a task costs, small enough to share out.
+const CHUNK: usize = 256;
+
+/// Files and directories as they were; proves later that they have not changed since.
+#[derive(Debug)]
+pub struct InputSet {
+    files: Vec<(PathBuf, FileState)>,
+    dirs: Vec<(PathBuf, DirState)>,
+    taken_ns: i128,
+}
+
+impl InputSet {
+    /// Snapshot now, in parallel. Missing or unreadable paths are recorded as such.
+    #[must_use]
+    pub fn snapshot(files: Vec<PathBuf>, dirs: Vec<PathBuf>) -> Self {
+        let taken_ns = now_ns();
+        pool::run(|| Self {
+            files: files
+                .into_par_iter()
+                .with_min_len(CHUNK)
+                .map(|path| observed(path, FileState::of))
+                .collect(),
+            dirs: dirs
+                .into_par_iter()
+                .with_min_len(CHUNK / 16)
+                .map(|path| observed(path, DirState::of))
+                .collect(),
+            taken_ns,
+        })
+    }
+
+    /// Verify all inputs in one parallel pass: up to `limit` paths that differ, in the order given.
+    ///
+    /// Empty means proven, so a `limit` of 0 counts as 1. As soon as `limit` differences are known, the
+    /// rest is left unchecked.
+    #[must_use]
+    pub fn changed(&self, limit: usize) -> Vec<PathBuf> {
+        let limit = limit.max(1);
+        let found = AtomicUsize::new(0);
+        let differs = |same: bool| !same && found.fetch_add(1, Ordering::Relaxed) < limit;
+        let go_on = || found.load(Ordering::Relaxed) < limit;
+        let mut changed: Vec<PathBuf> = pool::run(|| {
+            let (mut files, dirs): (Vec<_>, Vec<_>) = rayon::join(
+                || {
+                    let files = self.files.par_chunks(CHUNK).flat_map_iter(|chunk| {
+                        chunk.iter().filter(|(path, state)| {
+                            go_on() && differs(FileState::of(path) == *state)
+                        })
+                    });
+                    files.map(|(path, _)| path.clone()).collect()
+                },
+                || {
+                    let dirs = self.dirs.par_chunks(CHUNK / 16).flat_map_iter(|chunk| {
+                        chunk.iter().filter(|(path, state)| go_on() && differs(state.holds(path)))
+                    });
+                    dirs.map(|(path, _)| path.clone()).collect()
+                },
+            );
+            files.extend(dirs);
+            files
+        });
+        changed.truncate(limit);
+        changed
+    }
+
+    /// The latest ctime of the files, in nanoseconds since the epoch; 0 for none.
+    #[must_use]
+    pub fn newest_ctime_ns(&self) -> i128 {
+        self.files.iter().filter_map(|(_, state)| state.ctime_ns()).max().unwrap_or(0)
+    }
+
+    /// When the snapshot was begun, in nanoseconds since the epoch.
+    #[must_use]
+    pub fn taken_ns(&self) -> i128 {
+        self.taken_ns
+    }
+
+    /// How many files and directories there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.files.len() + self.dirs.len()
+    }
+
+    /// Whether there is nothing to prove.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+fn observed<S>(path: PathBuf, observe: impl Fn(&Path) -> S) -> (PathBuf, S) {
+    let state = observe(&path);
+    (path, state)
+}
+
+fn now_ns() -> i128 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |age| i128::try_from(age.as_nanos()).unwrap_or(i128::MAX))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! The edge to Python: the module `fastcollect_lsp._core`, typed in `fastcollect_lsp/_core.pyi`.
+//!
+//! Work is done with the GIL released; no panic crosses.
+
+// PyO3's macros expand to code that these lints look into.
+#![allow(missing_docs, clippy::needless_pass_by_value)]
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::config::{self, Invocation};
+use crate::{proof, scan};
+
+/// Run `work` without the GIL; a panic becomes a `RuntimeError` that says it is our fault.
+fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> PyResult<T> {
+    py.detach(|| catch_unwind(AssertUnwindSafe(work))).map_err(|panic| {
+        let message = panic.downcast_ref::<String>().map(String::as_str);
+        let message = message.or_else(|| panic.downcast_ref::<&str>().copied());
+        PyRuntimeError::new_err(format!(
+            "internal error of the scanner: {}",
+            message.unwrap_or("panic")
+        ))
+    })
+}
+
+/// A path as a Python `str`, undecodable bytes as surrogates.
+fn text(path: &Path) -> OsString {
+    path.as_os_str().to_owned()
+}
+
+fn texts(paths: &[PathBuf]) -> Vec<OsString> {
+    paths.iter().map(|path| text(path)).collect()
+}
+
+#[pyclass(frozen)]
+struct ProjectConfig(config::ProjectConfig);
+
+#[pymethods]
+impl ProjectConfig {
+    #[getter]
+    fn root(&self) -> OsString {
+        text(&self.0.root)
+    }
+    #[getter]
+    fn inifile(&self) -> Option<OsString> {
+        self.0.inifile.as_deref().map(text)
+    }
+    #[getter]
+    fn error(&self) -> Option<&str> {
+        self.0.error.as_deref()
+    }
+    #[getter]
+    fn python_files(&self) -> Vec<String> {
+        self.0.options.python_files.clone()
+    }
+    #[getter]
+    fn python_classes(&self) -> Vec<String> {
+        self.0.options.python_classes.clone()
+    }
+    #[getter]
+    fn python_functions(&self) -> Vec<String> {
+        self.0.options.python_functions.clone()
+    }
+    #[getter]
+    fn testpaths(&self) -> Vec<String> {
+        self.0.options.testpaths.clone()
+    }
+    #[getter]
+    fn norecursedirs(&self) -> Vec<String> {
+        self.0.options.norecursedirs.clone()
+    }
+}
+
+#[pyfunction]
+#[pyo3(signature = (cwd, args=Vec::new(), *, inifile=None, rootdir=None))]
+fn project_config(
+    py: Python<'_>,
+    cwd: PathBuf,
+    args: Vec<String>,
+    inifile: Option<String>,
+    rootdir: Option<String>,
+) -> PyResult<ProjectConfig> {
+    detached(py, || {
+        ProjectConfig(config::project_config(&Invocation {
+            cwd: &cwd,
+            args: &args,
+            inifile: inifile.as_deref(),
+            rootdir: rootdir.as_deref(),
+        }))
+    })
+}
+
+#[pyclass(frozen)]
+struct Scan(scan::Scan);
+
+#[pymethods]
+impl Scan {
+    #[new]
+    #[pyo3(signature = (config, args=Vec::new()))]
+    fn new(config: &ProjectConfig, args: Vec<String>) -> Self {
+        Self(scan::Scan::new(config.0.clone(), args))
+    }
+
+    #[pyo3(signature = (overlays=HashMap::new()))]
+    fn refresh(
+        &self,
+        py: Python<'_>,
+        overlays: HashMap<PathBuf, Vec<u8>>,
+    ) -> PyResult<Vec<OsString>> {
+        detached(py, || texts(&self.0.refresh(overlays)))
+    }
+
+    fn update(&self, py: Python<'_>, path: PathBuf, text: Option<Vec<u8>>) -> PyResult<bool> {
+        detached(py, || self.0.update(&path, text.as_deref()))
+    }
+
+    #[getter]
+    fn paths(&self) -> Vec<OsString> {
+        texts(&self.0.paths())
+    }
+
+    #[getter]
+    fn counts(&self) -> (usize, usize) {
+        self.0.counts()
+    }
+
+    fn items_json<'py>(&self, py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &detached(py, || self.0.items_json(&path))?))
+    }
+
+    fn tree_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &detached(py, || self.0.tree_json())?))
+    }
+}
+
+#[pyclass(frozen)]
+struct InputSet(proof::InputSet);
+
+#[pymethods]
+impl InputSet {
+    #[new]
+    fn new(py: Python<'_>, files: Vec<PathBuf>, dirs: Vec<PathBuf>) -> PyResult<Self> {
+        detached(py, || Self(proof::InputSet::snapshot(files, dirs)))
+    }
+
+    #[pyo3(signature = (limit=20))]
+    fn changed(&self, py: Python<'_>, limit: usize) -> PyResult<Vec<OsString>> {
+        detached(py, || texts(&self.0.changed(limit)))
+    }
+
+    #[getter]
+    fn newest_ctime_ns(&self) -> i128 {
+        self.0.newest_ctime_ns()
+    }
+
+    #[getter]
+    fn taken_ns(&self) -> i128 {
+        self.0.taken_ns()
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+}
+
+#[pymodule]
+mod _core {
+    #[pymodule_export]
+    use super::{InputSet, ProjectConfig, Scan, project_config};
+
+    #[pymodule_export]
+    #[allow(non_upper_case_globals)]
+    const __version__: &str = crate::VERSION;
+}

@@ -1,0 +1,217 @@
+//! A project's static test tree, kept up to date at the cost of what changed.
+
+use std::collections::{BTreeSet, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use rayon::prelude::*;
+
+use crate::collect::{Context, collect};
+use crate::config::ProjectConfig;
+use crate::facts::{Facts, Overlays, Reading};
+use crate::items::FileItems;
+use crate::parse::Source;
+use crate::pool;
+use crate::syntax::Module;
+use crate::tree::{Place, Writer};
+use crate::walk::{self, Found, FoundDir, FoundFile};
+
+/// One test file and its items.
+#[derive(Debug)]
+struct Scanned {
+    found: FoundFile,
+    reading: Arc<Reading>,
+    items: Arc<FileItems>,
+}
+
+/// What readers see: never changed, only replaced.
+#[derive(Debug, Default)]
+struct Snapshot {
+    dirs: Vec<FoundDir>,
+    files: Vec<Arc<Scanned>>,
+    places: HashMap<PathBuf, usize>,
+}
+
+/// A project's static test tree. Readers never wait for a scan.
+#[derive(Debug)]
+pub struct Scan {
+    config: ProjectConfig,
+    args: Vec<String>,
+    /// The one writer's own; held while scanning.
+    facts: Mutex<Facts>,
+    snapshot: RwLock<Arc<Snapshot>>,
+}
+
+impl Scan {
+    /// Of what pytest would collect for `args` (none: testpaths or the working directory). Nothing is
+    /// read before the first `refresh`.
+    #[must_use]
+    pub fn new(config: ProjectConfig, args: Vec<String>) -> Self {
+        Self { config, args, facts: Mutex::default(), snapshot: RwLock::default() }
+    }
+
+    /// Walk, and scan again what changed; `overlays` are all unsaved buffers.
+    ///
+    /// Returns the paths whose items differ from before, or that vanished, sorted.
+    pub fn refresh(&self, overlays: Overlays) -> Vec<PathBuf> {
+        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        let pass = std::mem::take(&mut *facts).next(overlays);
+        let before = self.snapshot();
+        let now = pool::run(|| {
+            let read = |path: &Path| module(&pass.read(path));
+            let Found { dirs, files } = walk::walk(&self.config, &self.args, &read);
+            let files: Vec<Arc<Scanned>> =
+                files.into_par_iter().map(|found| self.scanned(found, &pass, &before)).collect();
+            let places = files
+                .iter()
+                .enumerate()
+                .map(|(place, file)| (file.found.path.clone(), place))
+                .collect();
+            Snapshot { dirs, files, places }
+        });
+        let changed = differences(&before, &now);
+        *facts = pass;
+        self.replace(now);
+        changed
+    }
+
+    /// Scan one test file again, from `text` or from disk; whether its items differ from before.
+    ///
+    /// A path that the last `refresh` did not find is no test file: nothing happens.
+    pub fn update(&self, path: &Path, text: Option<&[u8]>) -> bool {
+        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.snapshot();
+        let Some(&place) = before.places.get(path) else { return false };
+        let file = &before.files[place];
+        let facts = &mut *facts;
+        let (reading, items) = pool::run(|| {
+            let reading = facts.update(path, text);
+            let items = Arc::new(self.items(&file.found, &reading));
+            (reading, items)
+        });
+        let is_new = items != file.items;
+        let mut files = before.files.clone();
+        files[place] = Arc::new(Scanned { found: file.found.clone(), reading, items });
+        self.replace(Snapshot { dirs: before.dirs.clone(), files, places: before.places.clone() });
+        is_new
+    }
+
+    /// The test files, in pytest's order.
+    #[must_use]
+    pub fn paths(&self) -> Vec<PathBuf> {
+        self.snapshot().files.iter().map(|file| file.found.path.clone()).collect()
+    }
+
+    /// The number of files and of tests.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        let snapshot = self.snapshot();
+        (snapshot.files.len(), snapshot.files.iter().map(|file| file.items.tests()).sum())
+    }
+
+    /// The items of one file, as JSON; an empty array for a path that is no test file.
+    #[must_use]
+    pub fn items_json(&self, path: &Path) -> Vec<u8> {
+        let snapshot = self.snapshot();
+        let mut writer = Writer::new();
+        if let Some(&place) = snapshot.places.get(path) {
+            self.write(&snapshot.files[place], &mut writer);
+        }
+        writer.finish()
+    }
+
+    /// All items, as JSON: directories, then files with their content, parents first.
+    #[must_use]
+    pub fn tree_json(&self) -> Vec<u8> {
+        let snapshot = self.snapshot();
+        let mut writer = Writer::new();
+        snapshot.dirs.iter().for_each(|dir| writer.dir(dir, &self.config.root));
+        snapshot.files.iter().for_each(|file| self.write(file, &mut writer));
+        writer.finish()
+    }
+
+    fn write(&self, file: &Scanned, writer: &mut Writer) {
+        let place = Place { path: &file.found.path, id: &file.found.id, root: &self.config.root };
+        writer.file(&place, &file.items);
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn replace(&self, snapshot: Snapshot) {
+        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+    }
+
+    fn scanned(&self, found: FoundFile, facts: &Facts, before: &Snapshot) -> Arc<Scanned> {
+        let reading = facts.read(&found.path);
+        if let Some(known) = before.places.get(&found.path).map(|&place| &before.files[place])
+            && Arc::ptr_eq(&known.reading, &reading)
+            && is_same(&known.found, &found)
+        {
+            return Arc::clone(known);
+        }
+        let items = Arc::new(self.items(&found, &reading));
+        Arc::new(Scanned { found, reading, items })
+    }
+
+    fn items(&self, found: &FoundFile, reading: &Reading) -> FileItems {
+        let source = match reading {
+            Ok(source) => source,
+            Err(problem) => {
+                return FileItems { error: Some((None, problem.clone())), ..FileItems::default() };
+            }
+        };
+        let conftests: Vec<Arc<Module>> =
+            found.conftests.iter().map(|conftest| Arc::clone(&conftest.module)).collect();
+        let context = Context { options: &self.config.options, conftests: &conftests };
+        let collected = catch_unwind(AssertUnwindSafe(|| collect(&found.id, source, context)));
+        let mut items = collected.unwrap_or_else(|_| FileItems {
+            error: Some((None, "internal error of the scanner: collection panicked".to_owned())),
+            ..FileItems::default()
+        });
+        if let Some(doubt) = &found.doubt {
+            items.doubt_all(doubt);
+        }
+        if !found.selection.is_empty() {
+            items.retain(|names| found.selection.iter().any(|argument| argument.selects(names)));
+        }
+        items
+    }
+}
+
+/// A conftest.py's module, if it is one that can be read.
+fn module(reading: &Arc<Reading>) -> Option<Arc<Module>> {
+    match reading.as_ref() {
+        Ok(Source::Module(module)) => Some(Arc::clone(module)),
+        _ => None,
+    }
+}
+
+/// Whether a file is collected under the same circumstances.
+fn is_same(a: &FoundFile, b: &FoundFile) -> bool {
+    let conftests = |file: &FoundFile| {
+        file.conftests.iter().map(|c| Arc::as_ptr(&c.module)).collect::<Vec<_>>()
+    };
+    a.id == b.id
+        && a.in_package == b.in_package
+        && a.selection == b.selection
+        && a.doubt == b.doubt
+        && conftests(a) == conftests(b)
+}
+
+/// The paths whose items are not the same in both snapshots, sorted.
+fn differences(before: &Snapshot, now: &Snapshot) -> Vec<PathBuf> {
+    let items = |snapshot: &Snapshot, path: &Path| {
+        snapshot.places.get(path).map(|&place| Arc::clone(&snapshot.files[place].items))
+    };
+    let is_changed = |path: &&PathBuf| match (items(before, path), items(now, path)) {
+        (Some(before), Some(now)) => !Arc::ptr_eq(&before, &now) && before != now,
+        (None, None) => false,
+        _ => true,
+    };
+    let paths: BTreeSet<&PathBuf> =
+        before.places.keys().chain(now.places.keys()).filter(is_changed).collect();
+    paths.into_iter().cloned().collect()
+}

@@ -1,0 +1,262 @@
+//! What one file says, as far as collection depends on it: plain data, free of parser types.
+//!
+//! Facts hold for a file's text alone. Configuration, other files and pytest's rules come in later, in
+//! `collect`, so that facts can be kept while those change.
+
+use std::collections::HashMap;
+
+/// A stretch of text as the Language Server Protocol counts it: lines from zero, columns in UTF-16
+/// code units, end exclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub struct Range {
+    /// Line and column of the first character.
+    pub start: (u32, u32),
+    /// Line and column after the last character.
+    pub end: (u32, u32),
+}
+
+/// A module: its namespace after execution, as far as the text decides it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Module {
+    /// The names at the end, in the order of `__dict__`.
+    pub names: Namespace,
+    /// Why the file could not be parsed as a whole; what the parser could recover is there.
+    pub error: Option<SyntaxError>,
+}
+
+/// The first error that keeps a file from being imported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyntaxError {
+    /// Where.
+    pub range: Range,
+    /// What, one line.
+    pub message: String,
+}
+
+/// The names bound by a module's or class' body.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Namespace {
+    bindings: Vec<Binding>,
+    places: HashMap<String, usize>,
+    /// Why there may be names that are not seen here.
+    pub doubts: Vec<Doubt>,
+}
+
+impl Namespace {
+    /// With `bindings` in the order of `__dict__`: a name bound again keeps its first place (rule 9).
+    #[must_use]
+    pub fn new(bindings: Vec<Binding>, doubts: Vec<Doubt>) -> Self {
+        let places = bindings
+            .iter()
+            .enumerate()
+            .map(|(place, binding)| (binding.name.clone(), place))
+            .collect();
+        Self { bindings, places, doubts }
+    }
+
+    /// All names, in the order of `__dict__`.
+    #[must_use]
+    pub fn bindings(&self) -> &[Binding] {
+        &self.bindings
+    }
+
+    /// What `name` is bound to at the end.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Binding> {
+        self.places.get(name).map(|&place| &self.bindings[place])
+    }
+}
+
+/// One name of a namespace.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Binding {
+    /// The name.
+    pub name: String,
+    /// What it is bound to last.
+    pub value: Value,
+    /// Where the name is bound.
+    pub range: Range,
+    /// Why that is not certain.
+    pub doubt: Option<Doubt>,
+    /// `NAME.__test__ = ...`, assigned from outside.
+    pub test_flag: Option<Expr>,
+}
+
+/// What a name is bound to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// A `def`.
+    Function(Box<Function>),
+    /// A `class`.
+    Class(Box<Class>),
+    /// An `import`; the module and, for `from` imports, the name in it.
+    Import(Import),
+    /// An assignment.
+    Expr(Box<Expr>),
+    /// Something no text decides: a loop variable, part of an unpacked value.
+    Unknown,
+}
+
+/// One imported name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// The module, with one leading dot for each level of a relative import.
+    pub module: String,
+    /// The name in the module; `None` for the module itself.
+    pub name: Option<String>,
+}
+
+/// Why something cannot be decided from one file's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// `from x import *`.
+    StarImport,
+    /// Under an `if` or `match` whose outcome is not known.
+    Conditional,
+    /// Under `try` or `except`.
+    Try,
+    /// In a loop.
+    Loop,
+    /// `exec`, `setattr`, `globals()` and the like.
+    Reflection,
+    /// `pytest.skip(allow_module_level=True)`, `pytest.importorskip` and the like.
+    ModuleSkip,
+    /// Nested deeper than we follow.
+    TooDeep,
+}
+
+impl Doubt {
+    /// For people: a clause that follows "because".
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::StarImport => "a star import may bind further names",
+            Self::Conditional => "it is defined under a condition",
+            Self::Try => "it is defined under try or except",
+            Self::Loop => "it is defined in a loop",
+            Self::Reflection => "names are bound by exec, setattr, globals() or the like",
+            Self::ModuleSkip => "the module may be skipped when it is imported",
+            Self::TooDeep => "it is nested too deeply",
+        }
+    }
+}
+
+/// A `def`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Function {
+    /// Its own name, which an alias does not change.
+    pub name: String,
+    /// Decorators, in the text's order.
+    pub decorators: Vec<Expr>,
+    /// Parameters, `*args` and `**kwargs` excluded.
+    pub parameters: Vec<Parameter>,
+    /// Whether `async def`.
+    pub is_async: bool,
+    /// Whether its own body holds a `yield`.
+    pub is_generator: bool,
+    /// Whether, as a `pytest_collection_modifyitems`, it may change more than marks.
+    pub changes_items: bool,
+    /// From `def` to the end of the body, decorators excluded.
+    pub range: Range,
+}
+
+/// One parameter of a `def`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// Whether it can only be given by position.
+    pub positional_only: bool,
+    /// Whether it has a default, which keeps it from being a fixture.
+    pub has_default: bool,
+}
+
+/// A `class`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Class {
+    /// Its own name, which an alias does not change.
+    pub name: String,
+    /// Decorators, in the text's order.
+    pub decorators: Vec<Expr>,
+    /// Positional bases.
+    pub bases: Vec<Expr>,
+    /// Keywords such as `metaclass`; the name is `None` for `**kwargs`.
+    pub keywords: Vec<(Option<String>, Expr)>,
+    /// Its body.
+    pub names: Namespace,
+    /// From `class` to the end of the body, decorators excluded.
+    pub range: Range,
+}
+
+/// An expression, as far as ids, marks and names depend on it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Expr {
+    /// `None`.
+    None,
+    /// `...`.
+    Ellipsis,
+    /// `True`, `False`.
+    Bool(bool),
+    /// An integer, in decimal.
+    Int(String),
+    /// A float.
+    Float(f64),
+    /// A string literal.
+    Str(String),
+    /// A bytes literal.
+    Bytes(Vec<u8>),
+    /// A name.
+    Name(String),
+    /// `value.name`.
+    Attribute(Box<Expr>, String),
+    /// A call.
+    Call(Box<Call>),
+    /// A list display.
+    List(Vec<Expr>),
+    /// A tuple display.
+    Tuple(Vec<Expr>),
+    /// A set or dict display, or a comprehension of list, set or dict.
+    Container,
+    /// `value[...]`.
+    Subscript(Box<Expr>),
+    /// `*value`.
+    Starred(Box<Expr>),
+    /// A lambda, and whether it has parameters.
+    Lambda(bool),
+    /// A value that is computed, but surely neither a function nor a class: `a + b`, `f"{x}"`, `a < b`.
+    Data,
+    /// Anything else.
+    Other,
+}
+
+/// A call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// What is called.
+    pub func: Expr,
+    /// Positional arguments.
+    pub args: Vec<Expr>,
+    /// Keyword arguments; the name is `None` for `**kwargs`.
+    pub keywords: Vec<(Option<String>, Expr)>,
+}
+
+impl Call {
+    /// The argument at `position` or called `name`.
+    #[must_use]
+    pub fn argument(&self, position: usize, name: &str) -> Option<&Expr> {
+        self.args.get(position).or_else(|| self.keyword(name))
+    }
+
+    /// The keyword argument called `name`.
+    #[must_use]
+    pub fn keyword(&self, name: &str) -> Option<&Expr> {
+        self.keywords.iter().find(|(key, _)| key.as_deref() == Some(name)).map(|(_, value)| value)
+    }
+
+    /// Whether `*args` or `**kwargs` hide what is given.
+    #[must_use]
+    pub fn is_unpacking(&self) -> bool {
+        self.args.iter().any(|arg| matches!(arg, Expr::Starred(_)))
+            || self.keywords.iter().any(|(name, _)| name.is_none())
+    }
+}

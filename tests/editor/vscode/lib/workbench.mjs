@@ -1,0 +1,164 @@
+/** One window of VS Code, in the words of its user. Every method waits for what it says to be there. */
+
+import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { SHOTS } from "./machine.mjs";
+
+/** Runs in the page. */
+function readRows() {
+  return [...document.querySelectorAll(".test-explorer .monaco-list-row")]
+    .map((row) => ({
+      top: row.getBoundingClientRect().top,
+      label: row.getAttribute("aria-label") ?? "",
+    }))
+    .sort((one, other) => one.top - other.top)
+    .map(({ label }) => label.replace(" (Not yet run)", ""));
+}
+
+export class Workbench {
+  /** @param {import("playwright-core").Page} page */
+  constructor(page) {
+    this.page = page;
+  }
+
+  async ready() {
+    await this.page.locator(".monaco-workbench .part.statusbar").waitFor();
+  }
+
+  /** Closes the window; VS Code's question about unsaved files is not asked of a test. */
+  async close() {
+    await this.page.close();
+  }
+
+  /**
+   * Runs a command of the palette. The palette is filled when it opens: an extension's commands are
+   * in it once the extension has shown itself.
+   *
+   * @param {string} title as shown, with its category
+   */
+  async command(title) {
+    await this.page.keyboard.press("F1");
+    await this.page.locator(".quick-input-widget input[type=text]").fill(`>${title}`);
+    await this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${title}"]`).click();
+  }
+
+  async openTestExplorer() {
+    await this.page.locator('.activitybar .action-label[aria-label^="Testing"]').click();
+    await this.page.locator(".part.sidebar .title-label", { hasText: "Testing" }).waitFor();
+  }
+
+  /**
+   * The row of a test, or of the message that stands below one that has an error.
+   *
+   * @param {string} label
+   */
+  row(label) {
+    const attribute = `aria-label="${label.replaceAll('"', '\\"')}`;
+    return this.page.locator(
+      [`${attribute}"`, `${attribute} (Not yet run)"`]
+        .map((each) => `.test-explorer .monaco-list-row[${each}]`)
+        .join(", "),
+    );
+  }
+
+  /**
+   * The message below a test that could not be collected.
+   *
+   * @param {RegExp} text
+   */
+  errorRow(text) {
+    return this.page.locator(".test-explorer .monaco-list-row .error", { hasText: text });
+  }
+
+  /**
+   * Waits until the Test Explorer shows exactly these rows, from top to bottom.
+   *
+   * A test that has a description is told to a screen reader by that, without its label.
+   *
+   * @param {readonly string[]} labels without the state, which is "Not yet run" for all tests
+   */
+  async showsRows(labels) {
+    const wanted = labels.join("\n");
+    try {
+      await this.page.waitForFunction(
+        ([read, wanted]) => eval(read)().join("\n") === wanted,
+        /** @type {const} */ ([`(${readRows})`, wanted]),
+      );
+    } catch {
+      assert.deepEqual(await this.page.evaluate(readRows), labels);
+    }
+  }
+
+  /**
+   * Shows what is below a row.
+   *
+   * @param {string} label
+   */
+  async expand(label) {
+    // The attribute is there once the row has children.
+    const row = this.row(label).and(this.page.locator("[aria-expanded]"));
+    if ((await row.getAttribute("aria-expanded")) === "false") {
+      await row.locator(".monaco-tl-twistie").click();
+      await row.and(this.page.locator('[aria-expanded="true"]')).waitFor();
+    }
+  }
+
+  /**
+   * Opens a file of the project in the editor.
+   *
+   * @param {string} name
+   */
+  async openFile(name) {
+    const { page } = this;
+    await page.keyboard.press("Control+P");
+    await page.locator(".quick-input-widget input[type=text]").fill(name);
+    await page.locator(`.quick-input-list .monaco-list-row[aria-label^="${name}"]`).first().click();
+    await page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor();
+    await page.locator(".editor-instance .view-lines").first().waitFor();
+  }
+
+  /**
+   * Types at the end of the open file; it is not saved.
+   *
+   * @param {string} text
+   */
+  async typeAtEnd(text) {
+    await this.page.locator(".part.editor .editor-instance .view-lines").first().click();
+    await this.page.keyboard.press("Control+End");
+    await this.page.keyboard.insertText(text);
+    await this.page.locator(".tab.active.dirty").waitFor();
+  }
+
+  /**
+   * A notification that holds a text.
+   *
+   * @param {string} text
+   */
+  notification(text) {
+    return this.page.locator(".notification-toast", { hasText: text });
+  }
+
+  /** What stands beside `{}` in the status bar, opened; it stays so until the mouse moves away. */
+  async languageStatus() {
+    await this.page.locator('[id="status.languageStatus"]').hover();
+    const status = this.page.locator(".hover-language-status", { hasText: "Show logs" });
+    await status.waitFor();
+    return status;
+  }
+
+  /**
+   * Waits until the visible part of the log holds a text.
+   *
+   * @param {RegExp} text with `\\s` for spaces: the editor draws them as other characters
+   */
+  async logShows(text) {
+    await this.page.locator(".part.panel .view-lines", { hasText: text }).waitFor();
+  }
+
+  /** Keeps a picture of the window in tests/editor/shots. @param {string} name */
+  async shot(name) {
+    await mkdir(SHOTS, { recursive: true });
+    await this.page.screenshot({ path: path.join(SHOTS, `${name}.png`) });
+  }
+}

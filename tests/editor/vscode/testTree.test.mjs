@@ -1,0 +1,101 @@
+/** The project's tests in the Test Explorer: as the scan finds them, as they are typed, as they break. */
+
+import assert from "node:assert/strict";
+import { journey } from "./lib/journey.mjs";
+
+const ORDERS = "tests/test_orders.py";
+const PRICES_ROWS = [
+  "test_prices.py",
+  "test_total",
+  "TestDiscount",
+  "test_half",
+  "test_rate",
+  "[tenth]",
+  "[fifth]",
+  "dynamic", // test_computed
+];
+
+journey("tree", async ({ project, codeServer, fastcollect, step, watch }) => {
+  const window = await codeServer.open("folder", project.folder);
+  watch(window);
+
+  await step("all tests are shown", async () => {
+    await window.openTestExplorer();
+    for (const row of ["tests", "test_orders.py", "test_prices.py", "TestDiscount", "test_rate"]) {
+      await window.expand(row);
+    }
+    await window.showsRows(["tests", "test_orders.py", "test_empty_order", ...PRICES_ROWS]);
+    // Its cases are known only after an import.
+    const computed = window.row("dynamic");
+    assert.match((await computed.textContent()) ?? "", /test_computed\s*dynamic/);
+  });
+
+  await step("a test that is typed appears before it is saved", async () => {
+    const saved = await project.read(ORDERS);
+    await window.openFile("test_orders.py");
+    await window.typeAtEnd("\n\ndef test_refund():\n    assert total([-1]) == -1\n");
+    await window.showsRows([
+      ...["tests", "test_orders.py", "test_empty_order", "test_refund"],
+      ...PRICES_ROWS,
+    ]);
+    assert.equal(await project.read(ORDERS), saved);
+  });
+
+  await step("the status tells how many tests there are", async () => {
+    // Six that are certain, and the function whose cases are not known.
+    const status = await window.languageStatus();
+    await status.filter({ hasText: /7 tests/ }).waitFor();
+  });
+
+  await step("a broken file says so while the others remain", async () => {
+    await window.typeAtEnd("\n\ndef broken(");
+    await window.errorRow(/SyntaxError/).waitFor();
+    await window.row("test_refund").waitFor({ state: "hidden" });
+    for (const row of PRICES_ROWS) {
+      assert.ok(await window.row(row).isVisible(), row);
+    }
+  });
+
+  await step("a repaired file has its tests again", async () => {
+    await window.typeAtEnd("):\n    pass\n");
+    await window.showsRows([
+      ...["tests", "test_orders.py", "test_empty_order", "test_refund"],
+      ...PRICES_ROWS,
+    ]);
+  });
+
+  await step("a file that another program writes appears", async () => {
+    await project.write("tests/test_stock.py", "def test_empty_stock():\n    pass\n");
+    await window.row("test_stock.py").waitFor();
+    await window.expand("test_stock.py");
+    await window.row("test_empty_stock").waitFor();
+  });
+
+  await step("the log is shown", async () => {
+    await window.command("pytest-fastcollect: Show logs");
+    await window.logShows(/starting\s->\srunning/);
+  });
+
+  await step("after a restart of the server the tests are there", async () => {
+    await window.command("pytest-fastcollect: Restart server");
+    await window.logShows(/stopped\s->\sstarting.*asked\sfor.*starting\s->\srunning/s);
+    // What the server before never knew.
+    await window.typeAtEnd("\n\ndef test_after_restart():\n    pass\n");
+    await window.row("test_after_restart").waitFor();
+    await window.row("test_empty_stock").waitFor();
+  });
+
+  await step("after a server that was killed there is another", async () => {
+    const pid = await serverPid();
+    process.kill(pid, "SIGKILL");
+    await window.typeAtEnd("\n\ndef test_after_kill():\n    pass\n");
+    await window.row("test_after_kill").waitFor();
+    await window.row("test_empty_stock").waitFor();
+    assert.notEqual(await serverPid(), pid);
+  });
+
+  /** @returns {Promise<number>} */
+  async function serverPid() {
+    return JSON.parse(await fastcollect(["status", "--json"])).pid;
+  }
+});

@@ -1,0 +1,238 @@
+/** One workspace folder: its language server, its tests, its status. */
+
+import type * as vscode from "vscode";
+import { State } from "vscode-languageclient/node";
+import type { ServerCommand } from "./environment";
+import type { Launch } from "./launch";
+import { prepareLaunch, stopServer } from "./launch";
+import type { ClientState } from "./presentation";
+import type { Problem } from "./problem";
+import { serverFailed, serverIncompatible } from "./problem";
+import { ServerClient } from "./server";
+import { readSettings } from "./settings";
+import type { StatusItem } from "./statusItem";
+import type { SyncEffect, SyncEvent } from "./sync";
+import { INITIAL_SYNC, step } from "./sync";
+import type { FolderTests } from "./testController";
+import { PROTOCOL_VERSION } from "./wire";
+
+/** What a folder's client reports to. */
+export interface FolderViews {
+  readonly tests: FolderTests;
+  readonly status: StatusItem;
+  readonly log: vscode.LogOutputChannel;
+  notify(problem: Problem): void;
+}
+
+/** Connects one folder with its server, and keeps its views up to date. */
+export class FolderClient {
+  readonly #folder: vscode.WorkspaceFolder;
+  readonly #views: FolderViews;
+  #client: ServerClient | undefined;
+  /** What the latest client was started with. */
+  #command: ServerCommand | undefined;
+  #state: ClientState = { name: "stopped" };
+  #since = performance.now();
+  #sync = INITIAL_SYNC;
+  /** Starts and stops happen one after the other, in the order they were asked for. */
+  #queue: Promise<void> = Promise.resolve();
+
+  constructor(folder: vscode.WorkspaceFolder, views: FolderViews) {
+    this.#folder = folder;
+    this.#views = views;
+    views.status.show(this.#state);
+  }
+
+  /** Connects, which starts the server if none is running; what stands in the way is shown, not thrown. */
+  async start(cause: string): Promise<void> {
+    return this.#enqueue(async () => this.#start(cause));
+  }
+
+  /**
+   * Disconnects; the server itself goes on, for others may use it. The tests stay, so that those of the
+   * next connection are compared with them.
+   */
+  async stop(cause: string): Promise<void> {
+    return this.#enqueue(async () => this.#stop(cause));
+  }
+
+  /** Disconnects, and connects to the server that the settings say then. */
+  async reconnect(cause: string): Promise<void> {
+    return this.#enqueue(async () => {
+      await this.#stop(cause);
+      await this.#start(cause);
+    });
+  }
+
+  /** Ends the server, also for others, and starts it again from the settings as they are then. */
+  async restartServer(cause: string): Promise<void> {
+    return this.#enqueue(async () => {
+      const command = this.#command;
+      await this.#stop(cause);
+      if (command !== undefined) {
+        await stopServer(command, this.#folder.uri.fsPath).catch((error: unknown) => {
+          this.#views.log.error(`${this.#folder.name}: stopping the server:`, error);
+        });
+      }
+      await this.#start(cause);
+    });
+  }
+
+  /** Asks for the whole tree again; a server that could not be started is tried again instead. */
+  async refresh(): Promise<void> {
+    if (this.#state.name === "running") {
+      await this.#dispatch({ type: "refreshRequested" });
+    } else if (this.#state.name === "failed") {
+      await this.reconnect("refresh");
+    }
+  }
+
+  async #enqueue(task: () => Promise<void>): Promise<void> {
+    // A task that fails is its caller's to hear of; those behind it run all the same.
+    const done = this.#queue.then(task);
+    this.#queue = done.catch(() => undefined);
+    return done;
+  }
+
+  async #start(cause: string): Promise<void> {
+    this.#enter({ name: "starting" }, cause);
+    const { name, uri } = this.#folder;
+    const launch = await prepareLaunch(readSettings(this.#folder), uri.fsPath, name);
+    if (!launch.ready) {
+      await this.#fail(launch.problem);
+      return;
+    }
+    this.#command = launch.command;
+    const { program, args } = launch.command;
+    this.#views.log.info(`${name}: ${[program, ...args, "lsp"].join(" ")}`);
+    const client = this.#connect(launch);
+    this.#client = client;
+    // A server that ends before it has answered makes `start` return or reject, with whatever it was
+    // that met the closed pipe first. What the server said is in the log, and so is the rejection.
+    await client.start().catch(() => undefined);
+    if (client === this.#client && !client.isRunning()) {
+      await this.#fail(serverFailed(name, "it could not be started, the log says why."));
+    }
+  }
+
+  async #stop(cause: string): Promise<void> {
+    const client = this.#client;
+    this.#client = undefined;
+    if (client === undefined) {
+      return;
+    }
+    await this.#dispatch({ type: "disconnected" });
+    this.#enter({ name: "stopped" }, cause);
+    // A server that never came up or died has nothing to be told.
+    await client.dispose().catch((error: unknown) => {
+      this.#views.log.debug(`${this.#folder.name}: stopping:`, error);
+    });
+  }
+
+  #connect(launch: Launch & { ready: true }): ServerClient {
+    const { name } = this.#folder;
+    const client = new ServerClient(this.#folder, launch.command, this.#views.log, (reason) => {
+      if (client === this.#client) {
+        void this.#fail(serverFailed(name, reason));
+      }
+    });
+    client.onDidChangeState(({ newState }) => {
+      if (client === this.#client) {
+        void this.#connectionChanged(client, newState, launch.command.program);
+      }
+    });
+    client.whenTold("fastcollect/testsChanged", (change) => {
+      if (client === this.#client) {
+        void this.#dispatch({ type: "changed", change });
+      }
+    });
+    client.whenTold("fastcollect/status", (status) => {
+      if (client === this.#client) {
+        this.#enter({ name: "running", status }, "told");
+      }
+    });
+    return client;
+  }
+
+  /** Also after the client has started a server that stopped again by itself. */
+  async #connectionChanged(client: ServerClient, state: State, program: string): Promise<void> {
+    if (state === State.Stopped) {
+      await this.#dispatch({ type: "disconnected" });
+    } else if (state === State.Starting) {
+      this.#enter({ name: "starting" }, "connecting");
+    } else if (client.announcedVersion !== PROTOCOL_VERSION) {
+      await this.#fail(serverIncompatible(program, client.announcedVersion, PROTOCOL_VERSION));
+    } else {
+      this.#enter({ name: "running" }, "connected");
+      await Promise.all([this.#askStatus(client), this.#dispatch({ type: "connected" })]);
+    }
+  }
+
+  async #askStatus(client: ServerClient): Promise<void> {
+    try {
+      const status = await client.ask("fastcollect/status", undefined);
+      if (client === this.#client && this.#state.name === "running") {
+        this.#enter({ name: "running", status }, "asked");
+      }
+    } catch (error) {
+      this.#views.log.warn(`${this.#folder.name}: fastcollect/status:`, error);
+    }
+  }
+
+  async #dispatch(event: SyncEvent): Promise<void> {
+    const [state, effects] = step(this.#sync, event);
+    this.#sync = state;
+    for (const effect of effects) {
+      await this.#perform(effect);
+    }
+  }
+
+  async #perform(effect: SyncEffect): Promise<void> {
+    const { log, tests } = this.#views;
+    const { name } = this.#folder;
+    if (effect.type === "show") {
+      log.debug(`${name}: ${effect.changes.length} changes of the tree`);
+      tests.apply(effect.changes);
+      return;
+    }
+    const client = this.#client;
+    if (client === undefined) {
+      return;
+    }
+    log.debug(`${name}: asking for all tests: ${effect.because}`);
+    try {
+      const result = await client.ask("fastcollect/discoverTests", {});
+      if (client === this.#client) {
+        await this.#dispatch({ type: "discovered", result });
+      }
+    } catch (error) {
+      log.error(`${name}: fastcollect/discoverTests:`, error);
+      if (client === this.#client) {
+        await this.#dispatch({ type: "discoveryFailed" });
+      }
+    }
+  }
+
+  async #fail(problem: Problem): Promise<void> {
+    const client = this.#client;
+    this.#client = undefined;
+    this.#enter({ name: "failed", problem }, problem.message);
+    this.#views.notify(problem);
+    await this.#dispatch({ type: "abandoned" });
+    await client?.dispose().catch(() => undefined);
+  }
+
+  #enter(state: ClientState, cause: string): void {
+    const from = this.#state.name;
+    this.#state = state;
+    this.#views.status.show(state);
+    if (from !== state.name) {
+      const now = performance.now();
+      const spent = Math.round(now - this.#since);
+      this.#views.log.info(
+        `${this.#folder.name}: ${from} -> ${state.name} after ${spent} ms: ${cause}`,
+      );
+      this.#since = now;
+    }
+  }
+}

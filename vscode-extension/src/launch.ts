@@ -1,0 +1,79 @@
+/** From a folder's settings to the command that starts its language server, or the reason why not. */
+
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import type { ServerCommand } from "./environment";
+import { MODULE_PROBE, serverCommand } from "./environment";
+import { findInterpreter } from "./interpreter";
+import { thisMachine } from "./machine";
+import type { Problem } from "./problem";
+import { badInterpreterSetting, noInterpreter, serverFailed, serverMissing } from "./problem";
+import type { Settings } from "./settings";
+
+const execute = promisify(execFile);
+
+export type Launch =
+  | { readonly ready: true; readonly python: string; readonly command: ServerCommand }
+  | { readonly ready: false; readonly problem: Problem };
+
+/**
+ * Decides what to start.
+ *
+ * @param folder the workspace folder, absolute
+ * @param name what the folder is called in the editor
+ */
+export async function prepareLaunch(
+  settings: Settings,
+  folder: string,
+  name: string,
+): Promise<Launch> {
+  if (typeof settings.interpreter !== "string") {
+    return { ready: false, problem: badInterpreterSetting(settings.interpreter) };
+  }
+  const machine = thisMachine();
+  const interpreter = findInterpreter(settings.interpreter, folder, machine);
+  if (!interpreter.found) {
+    const problem =
+      interpreter.because === "setting"
+        ? badInterpreterSetting(interpreter.value)
+        : noInterpreter(name);
+    return { ready: false, problem };
+  }
+  const { python } = interpreter;
+  const command = serverCommand(python, machine);
+  if (!command.installed) {
+    const problem = await lookForModule(python, folder, name);
+    if (problem !== undefined) {
+      return { ready: false, problem };
+    }
+  }
+  return { ready: true, python, command };
+}
+
+/**
+ * Ends the server that clients of this command connect to; without one, nothing happens. Rejects with
+ * what the command says where it fails.
+ */
+export async function stopServer({ program, args }: ServerCommand, folder: string): Promise<void> {
+  await execute(program, [...args, "stop"], { cwd: folder });
+}
+
+/** Asks the interpreter whether it has the server's module; what stands in the way if it has not. */
+async function lookForModule(
+  python: string,
+  folder: string,
+  name: string,
+): Promise<Problem | undefined> {
+  return new Promise((resolve) => {
+    execFile(python, ["-c", MODULE_PROBE], { cwd: folder }, (error, _stdout, stderr) => {
+      if (error === null) {
+        resolve(undefined);
+      } else if (error.code === 1 && stderr === "") {
+        resolve(serverMissing(python));
+      } else {
+        // Such as a file that is executable and no Python.
+        resolve(serverFailed(name, `${python}: ${stderr.trim() || error.message}`));
+      }
+    });
+  });
+}

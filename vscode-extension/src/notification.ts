@@ -1,0 +1,39 @@
+/** Tells the user about a problem, once, with what can be done about it. */
+
+import * as vscode from "vscode";
+import type { Problem, Remedy } from "./problem";
+import { INTERPRETER } from "./settings";
+import { RESTART_SERVER, SHOW_LOGS } from "./statusItem";
+
+const TITLES: Record<Remedy["kind"], string> = {
+  copyCommand: "Copy command",
+  openSettings: "Open settings",
+  restart: "Restart server",
+  showLogs: "Show logs",
+};
+
+/** Shows a notification; returns when the user has answered it or closed it. */
+export async function notify(problem: Problem): Promise<void> {
+  const buttons = problem.remedies.map((remedy) => ({ title: TITLES[remedy.kind], remedy }));
+  const answer = await vscode.window.showErrorMessage(problem.message, ...buttons);
+  if (answer !== undefined) {
+    await apply(answer.remedy);
+  }
+}
+
+async function apply(remedy: Remedy): Promise<void> {
+  switch (remedy.kind) {
+    case "copyCommand":
+      await vscode.env.clipboard.writeText(remedy.command);
+      break;
+    case "openSettings":
+      await vscode.commands.executeCommand("workbench.action.openSettings", INTERPRETER);
+      break;
+    case "restart":
+      await vscode.commands.executeCommand(RESTART_SERVER);
+      break;
+    case "showLogs":
+      await vscode.commands.executeCommand(SHOW_LOGS);
+      break;
+  }
+}

@@ -1,0 +1,45 @@
+/** What the language status item says. Pure. */
+
+import type { Problem } from "./problem";
+import type { Status } from "./wire";
+
+/** The life of a folder's client. */
+export type ClientState =
+  | { readonly name: "stopped" }
+  | { readonly name: "starting" }
+  /** `status` is absent until the server has told it. */
+  | { readonly name: "running"; readonly status?: Status }
+  | { readonly name: "failed"; readonly problem: Problem };
+
+export interface Presentation {
+  readonly text: string;
+  readonly detail: string;
+  readonly severity: "information" | "warning" | "error";
+  readonly busy: boolean;
+}
+
+/** A state as the status item shows it. */
+export function present(state: ClientState): Presentation {
+  const quiet = { severity: "information", busy: false } as const;
+  switch (state.name) {
+    case "stopped":
+      return { ...quiet, text: "pytest", detail: "stopped" };
+    case "starting":
+      return { ...quiet, text: "pytest", detail: "connecting", busy: true };
+    case "failed":
+      return { ...quiet, text: "pytest", detail: state.problem.summary, severity: "error" };
+    case "running":
+      return state.status === undefined
+        ? { ...quiet, text: "pytest", detail: "connected", busy: true }
+        : presentServer(state.status);
+  }
+}
+
+function presentServer(status: Status): Presentation {
+  return {
+    text: status.tests === 1 ? "1 test" : `${status.tests} tests`,
+    detail: status.state,
+    severity: status.state === "degraded" ? "warning" : "information",
+    busy: status.state === "starting" || status.state === "warming",
+  };
+}

@@ -1,0 +1,157 @@
+/** The tree as VS Code's Test Explorer shows it: carries out what `tree.ts` has decided. */
+
+import * as vscode from "vscode";
+import type { TreeChange } from "./tree";
+import type { Range, TestItem } from "./wire";
+
+/** Where the tests of all folders are shown. */
+export class TestExplorer implements vscode.Disposable {
+  readonly #controller = vscode.tests.createTestController("fastcollect", "pytest");
+  readonly #folders = new Map<string, FolderTests>();
+
+  /** @param refresh fetches the tree again, for the Test Explorer's button */
+  constructor(refresh: () => Promise<void>) {
+    this.#controller.refreshHandler = refresh;
+  }
+
+  /** Makes a place for the tests of a folder. */
+  addFolder(folder: vscode.WorkspaceFolder): FolderTests {
+    const tests = new FolderTests(this.#controller, folder);
+    this.#folders.set(folder.uri.toString(), tests);
+    this.#arrange();
+    return tests;
+  }
+
+  /** Forgets a folder and its tests. */
+  removeFolder(folder: vscode.WorkspaceFolder): void {
+    const key = folder.uri.toString();
+    this.#folders.get(key)?.detach();
+    this.#folders.delete(key);
+    this.#arrange();
+  }
+
+  dispose(): void {
+    this.#folders.clear();
+    this.#controller.dispose();
+  }
+
+  /** One folder's tests stand at the top; those of several, each below an item for the folder. */
+  #arrange(): void {
+    const several = this.#folders.size > 1;
+    for (const tests of this.#folders.values()) {
+      tests.showBelowFolder(several);
+    }
+  }
+}
+
+/** The tests of one folder. */
+export class FolderTests {
+  readonly #controller: vscode.TestController;
+  readonly #folderItem: vscode.TestItem;
+  readonly #items = new Map<string, vscode.TestItem>();
+  #belowFolder = false;
+
+  constructor(controller: vscode.TestController, folder: vscode.WorkspaceFolder) {
+    this.#controller = controller;
+    this.#folderItem = controller.createTestItem(folder.uri.toString(), folder.name, folder.uri);
+  }
+
+  /** Carries out changes, in order. */
+  apply(changes: readonly TreeChange[]): void {
+    for (const change of changes) {
+      switch (change.op) {
+        case "add":
+          this.#add(change.item, change.parent);
+          break;
+        case "update": {
+          const item = this.#items.get(change.item.id);
+          if (item !== undefined) {
+            describe(item, change.item);
+          }
+          break;
+        }
+        case "remove":
+          this.#remove(change.id);
+          break;
+      }
+    }
+  }
+
+  /** Puts all of it below an item for the folder, or at the top. */
+  showBelowFolder(below: boolean): void {
+    if (below === this.#belowFolder) {
+      return;
+    }
+    const items = this.#topItems();
+    this.#takeOut(items);
+    this.#belowFolder = below;
+    if (below) {
+      this.#controller.items.add(this.#folderItem);
+    }
+    for (const item of items) {
+      this.#top.add(item);
+    }
+  }
+
+  /** Takes all of it out of the Test Explorer. */
+  detach(): void {
+    this.#takeOut(this.#topItems());
+    this.#items.clear();
+  }
+
+  #takeOut(topItems: readonly vscode.TestItem[]): void {
+    for (const { id } of topItems) {
+      this.#top.delete(id);
+    }
+    this.#controller.items.delete(this.#folderItem.id);
+  }
+
+  /** Not all that stands at the controller's top is ours. */
+  #topItems(): vscode.TestItem[] {
+    return [...this.#items.values()].filter(
+      ({ parent }) => parent === undefined || parent === this.#folderItem,
+    );
+  }
+
+  get #top(): vscode.TestItemCollection {
+    return this.#belowFolder ? this.#folderItem.children : this.#controller.items;
+  }
+
+  #add(test: TestItem, parent: string | undefined): void {
+    const uri = test.uri === undefined ? undefined : vscode.Uri.parse(test.uri, true);
+    const item = this.#controller.createTestItem(test.id, test.label, uri);
+    describe(item, test);
+    this.#items.set(test.id, item);
+    const siblings = parent === undefined ? this.#top : this.#items.get(parent)?.children;
+    (siblings ?? this.#top).add(item);
+  }
+
+  #remove(id: string): void {
+    const item = this.#items.get(id);
+    if (item === undefined) {
+      return;
+    }
+    (item.parent?.children ?? this.#controller.items).delete(id);
+    this.#forget(item);
+  }
+
+  #forget(item: vscode.TestItem): void {
+    this.#items.delete(item.id);
+    for (const [, child] of item.children) {
+      this.#forget(child);
+    }
+  }
+}
+
+function describe(item: vscode.TestItem, test: TestItem): void {
+  item.label = test.label;
+  item.sortText = test.sortText ?? test.label;
+  item.description = test.dynamic ? "dynamic" : "";
+  item.range = test.range === undefined ? undefined : rangeOf(test.range);
+  item.tags = test.tags.map((tag) => new vscode.TestTag(tag));
+  item.error = test.error;
+}
+
+function rangeOf({ start, end }: Range): vscode.Range {
+  return new vscode.Range(start.line, start.character, end.line, end.character);
+}

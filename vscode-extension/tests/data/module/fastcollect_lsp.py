@@ -1,0 +1,1 @@
+raise SystemExit("the probe must not run this")
