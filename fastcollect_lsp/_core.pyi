@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import final
 
+__all__ = ["InputSet", "ProjectConfig", "Scan", "__version__", "project_config"]
+
 __version__: str
 
 @final
@@ -85,4 +87,7 @@ class InputSet:
     def newest_ctime_ns(self) -> int:
         """The latest ctime of the files, in ns since the epoch (0 for none): a snapshot younger than
         this is racy."""
+    @property
+    def taken_ns(self) -> int:
+        """When the snapshot was begun, in ns since the epoch: to compare `newest_ctime_ns` with."""
     def __len__(self) -> int: ...

@@ -127,6 +127,7 @@ class _Leftovers:
         self.record = record
         self.first = first
         self.last = last
+        self._end = last
         self.skip: set[str] = set()
         self.reasons: list[str] = []
 
@@ -170,7 +171,9 @@ class _Leftovers:
 
     def paths(self) -> list[str]:
         """Files whose change may make room for more: inputs, though they were not imported."""
-        steps = {int(entry.partition(":")[0]) for entry in self.skip} | {self.last}
+        steps = {int(entry.partition(":")[0]) for entry in self.skip}
+        if self.last < self._end:  # cut short; else that step is the next stage's
+            steps.add(self.last)
         found = (self.record.segments[i].path for i in steps if i < len(self.record.segments))
         return [path for path in found if path is not None]
 

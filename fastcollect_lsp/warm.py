@@ -205,7 +205,8 @@ class Warm:
 
     async def work(self) -> None:
         """Build what is wanted, the latest wish first, until cancelled."""
-        self.idle.set()
+        if not self._wanted:  # records left before the server started are wanted already
+            self.idle.set()
         while True:
             await self._wake.wait()
             self._wake.clear()

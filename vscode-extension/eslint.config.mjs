@@ -22,7 +22,7 @@ export default defineConfig(
   {
     // The pure modules: no editor, no effects. What they need of the world is passed in.
     files: [
-      "src/{environment,interpreter,presentation,problem,project,restarts,sync,tree,wire}.ts",
+      "src/{collation,environment,interpreter,presentation,problem,project,restarts,sync,tree,wire}.ts",
     ],
     rules: {
       "no-restricted-imports": [

@@ -122,6 +122,17 @@ class Stash(importlib.abc.Loader):
             self.entries.append(entry)
         return added
 
+    def refers_to(self, module: types.ModuleType, below: str) -> bool:
+        """Whether a module of the project (its files are `below`) has imported this one by name."""
+        return any(
+            module is value
+            for entry in self.entries
+            if entry.origin is not None
+            and entry.origin.startswith(below + os.sep)
+            and "site-packages" not in entry.origin
+            for value in getattr(entry.module, "__dict__", {}).values()
+        )
+
     def hide(self) -> None:
         """In the run child: nothing of this has been imported yet."""
         for entry in self.entries:

@@ -78,7 +78,10 @@ impl ProjectConfig {
 }
 
 #[pyfunction]
-#[pyo3(signature = (cwd, args=Vec::new(), *, inifile=None, rootdir=None))]
+#[pyo3(
+    signature = (cwd, args=Vec::new(), *, inifile=None, rootdir=None),
+    text_signature = "(cwd, args=(), *, inifile=None, rootdir=None)"
+)]
 fn project_config(
     py: Python<'_>,
     cwd: PathBuf,
@@ -102,7 +105,7 @@ struct Scan(scan::Scan);
 #[pymethods]
 impl Scan {
     #[new]
-    #[pyo3(signature = (config, args=Vec::new()))]
+    #[pyo3(signature = (config, args=Vec::new()), text_signature = "(config, args=())")]
     fn new(config: &ProjectConfig, args: Vec<String>) -> Self {
         Self(scan::Scan::new(config.0.clone(), args))
     }

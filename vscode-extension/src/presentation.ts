@@ -35,11 +35,13 @@ export function present(state: ClientState): Presentation {
   }
 }
 
-function presentServer(status: Status): Presentation {
+function presentServer({ state, tests }: Status): Presentation {
+  // Before it has collected for the first time, 0 means: not known.
+  const known = tests > 0 || state === "warm";
   return {
-    text: status.tests === 1 ? "1 test" : `${status.tests} tests`,
-    detail: status.state,
-    severity: status.state === "degraded" ? "warning" : "information",
-    busy: status.state === "starting" || status.state === "warming",
+    text: known ? `${tests} ${tests === 1 ? "test" : "tests"}` : "pytest",
+    detail: state,
+    severity: state === "degraded" ? "warning" : "information",
+    busy: state === "warming",
   };
 }

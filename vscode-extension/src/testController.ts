@@ -1,6 +1,7 @@
 /** The tree as VS Code's Test Explorer shows it: carries out what `tree.ts` has decided. */
 
 import * as vscode from "vscode";
+import { collationKey } from "./collation";
 import type { TreeChange } from "./tree";
 import type { Range, TestItem } from "./wire";
 
@@ -145,7 +146,7 @@ export class FolderTests {
 
 function describe(item: vscode.TestItem, test: TestItem): void {
   item.label = test.label;
-  item.sortText = test.sortText ?? test.label;
+  item.sortText = collationKey(test.sortText ?? test.label);
   item.description = test.dynamic ? "dynamic" : "";
   item.range = test.range === undefined ? undefined : rangeOf(test.range);
   item.tags = test.tags.map((tag) => new vscode.TestTag(tag));

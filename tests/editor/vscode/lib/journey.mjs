@@ -30,8 +30,13 @@ export function journey(title, story) {
   test(title, { timeout: 600_000 }, async (t) => {
     const python = serverPython();
     const folder = await temporaryFolder();
+    const env = { ...process.env };
     // Servers of the user's own are neither seen nor stopped.
-    const env = { ...process.env, FASTCOLLECT_DIR: path.join(folder, "run") };
+    env["FASTCOLLECT_DIR"] = path.join(folder, "run");
+    // An environment is to have what is installed in it, no more; and it may be running on CI.
+    for (const name of ["PYTHONPATH", "VIRTUAL_ENV", "FASTCOLLECT", "CI"]) {
+      delete env[name];
+    }
     const project = await Project.create(path.join(folder, "project"), python);
     const projects = new Set([project]);
     /** @type {Stage["fastcollect"]} */

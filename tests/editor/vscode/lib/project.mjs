@@ -7,6 +7,7 @@ import path from "node:path";
 /** @type {Readonly<Record<string, string>>} */
 const FILES = {
   "pyproject.toml": `[tool.pytest.ini_options]
+pythonpath = ["."]
 testpaths = ["tests"]
 markers = ["slow: takes its time"]
 `,

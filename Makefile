@@ -1,0 +1,53 @@
+# `make demo` and `make test` set up all they need from nothing: Python >= 3.10, Rust, Node.js.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: demo test check unit rust extension vscode clean
+
+# An environment as a user would have it: the two distributions, and what the example imports.
+DEMO := .work/demo
+demo:
+	test -x $(DEMO)/bin/python || $(PYTHON) -m venv $(DEMO)
+	$(DEMO)/bin/pip install --quiet . ./pytest_plugin numpy pandas
+	$(DEMO)/bin/python tools/demo.py
+
+test: check rust unit extension vscode
+
+# The environment: both distributions editable, with the tools. Rust is built again when it changed.
+$(VENV)/.installed: pyproject.toml pytest_plugin/pyproject.toml Cargo.lock $(wildcard rust_scanner/src/*.rs rust_scanner/src/*/*.rs)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/pip install --quiet --group dev
+	$(BIN)/pip install --quiet --editable . --editable ./pytest_plugin
+	touch $@
+
+check: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest fastcollect_lsp._core
+
+rust:
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	cargo test
+
+unit: $(VENV)/.installed
+	$(BIN)/python -m pytest -p no:fastcollect -p no:cacheprovider
+
+NODE_MODULES := vscode-extension/node_modules/.installed
+$(NODE_MODULES): vscode-extension/package-lock.json
+	cd vscode-extension && npm ci --no-audit --no-fund
+	touch $@
+
+extension: $(NODE_MODULES)
+	cd vscode-extension && npm run lint && npm run build && npm test && npm run package
+
+vscode: extension $(VENV)/.installed
+	tests/editor/vscode/setup.sh
+	cd tests/editor/vscode && npm ci --no-audit --no-fund && FASTCOLLECT_PYTHON=$(abspath $(BIN)/python) npm test
+
+clean:
+	rm -rf target $(VENV) .work vscode-extension/node_modules

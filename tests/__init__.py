@@ -1,0 +1,1 @@
+"""Tests. A package only at its top, so that two `conftest` modules have two names."""

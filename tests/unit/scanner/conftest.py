@@ -1,0 +1,23 @@
+"""Fixtures of the scanner's tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """An empty directory for a project, no configuration file above it."""
+    made = tmp_path / "project"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Path:
+    """A directory beside the project."""
+    made = tmp_path / "scratch"
+    made.mkdir()
+    return made
