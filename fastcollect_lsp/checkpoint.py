@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import json
 import logging
 import os
 import socket
+import subprocess
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +44,12 @@ class Checkpoint:
     whole: bool = True
     """Whether it has executed the record up to the end of its stage."""
     events: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
+    spare: bool = False
+    """Whether this process becomes the run itself instead of being forked (no `fork`, or not wanted)."""
+    identity: str = ""
+    """Of a zygote: what it cannot change any more (canonical JSON)."""
+    process: subprocess.Popen[bytes] | None = None
+    """The process, where it is a child of the server."""
 
     @property
     def alive(self) -> bool:
@@ -98,9 +106,10 @@ async def start_zygote(identity: str, environ: dict[str, str]) -> tuple[Checkpoi
     events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     with theirs:
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
+            # Not asyncio's: that would kill the process when the loop ends, a run with it.
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
                 stdout=2,
                 env=environ,
                 cwd="/",
@@ -120,8 +129,10 @@ async def start_zygote(identity: str, environ: dict[str, str]) -> tuple[Checkpoi
         inputs=inputs,
         modules=int(started["modules"]),
         events=events,
+        process=process,
+        identity=str(started["identity"]),
     )
-    return checkpoint, str(started["identity"])
+    return checkpoint, checkpoint.identity
 
 
 async def _next_event(
@@ -167,8 +178,22 @@ async def send_run(
         "id": run_id,
         "request": protocol.to_json(request),
         "record": record,
+        "fork": not checkpoint.spare,
     }
     await checkpoint.link.send(message, fds)
+
+
+async def await_spare(checkpoint: Checkpoint, channel: int) -> int:
+    """Wait for a spare that has become a run; tell its caller how it ended (wait status).
+
+    `channel` is our own duplicate of the run channel; it is closed.
+    """
+    assert checkpoint.process is not None
+    code = await asyncio.to_thread(checkpoint.process.wait)
+    status = -code if code < 0 else code << 8
+    with socket.socket(fileno=channel) as sock, contextlib.suppress(OSError):
+        sock.send(f"status {status}".encode())
+    return status
 
 
 def today() -> datetime.date:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
@@ -17,6 +18,8 @@ from .status import Status, from_json, to_json
 
 START_TIMEOUT = 60.0
 WARM_TIMEOUT = 600.0
+APPEAR_TIMEOUT = 10.0
+"""Seconds until a server that has been started listens, at the latest."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -114,6 +117,9 @@ def here(args: Sequence[str] = ()) -> Place:
 def fetch_status(place: Place, wait: float = 0.0) -> Status:
     """The status of the server there, or of its absence. Raises Unavailable."""
     if wait > 0:
+        if place.directory.exists():  # somebody has started a server: it may not listen yet
+            with contextlib.suppress(Unavailable):
+                client.wait_for_server(place, min(wait, APPEAR_TIMEOUT))
         answer = client.ask(place, "warm", timeout=wait + 10.0, patience_s=wait)
     else:
         answer = client.ask(place, "status", timeout=client.DECISION_TIMEOUT)

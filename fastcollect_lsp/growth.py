@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
+import os
+import signal
 import socket
 import time
 from collections.abc import Sequence
@@ -13,7 +16,7 @@ from typing import Any
 
 from . import protocol
 from ._core import InputSet
-from .checkpoint import Checkpoint, Failed, next_message, today
+from .checkpoint import Checkpoint, Failed, next_message, start_zygote, today
 from .link import Link
 from .policy import Stage, Warmth, loaded_conftests
 from .protocol import Record
@@ -108,6 +111,8 @@ async def grow(
             left_out=leftovers.reasons,
             whole=leftovers.last == stage.last,
             events=events,
+            spare=parent.spare,
+            process=parent.process if parent.spare else None,
         )
     raise Failed("its inputs keep changing")
 
@@ -198,6 +203,8 @@ async def _execute(parent: Checkpoint, plan: dict[str, Any]) -> _Outcome:
             message = await asyncio.wait_for(next_message(link, events), STEP_TIMEOUT)
         except asyncio.TimeoutError:
             link.close()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
             return _Outcome(None, None, [(step, None, f"takes over {STEP_TIMEOUT:.0f} s")])
         if message is None:
             link.close()
@@ -219,7 +226,13 @@ async def _execute(parent: Checkpoint, plan: dict[str, Any]) -> _Outcome:
 async def _fork(
     parent: Checkpoint, plan: dict[str, Any]
 ) -> tuple[int, Link, asyncio.Queue[dict[str, Any]]]:
-    """The socket to a new child of `parent`. Raises Failed."""
+    """The socket to a new child of `parent`, or to a new process like it. Raises Failed."""
+    if parent.spare:
+        fresh, _ = await start_zygote(parent.identity, plan["environ"])
+        fresh.link.on_message = fresh.events.put_nowait
+        await fresh.link.send({"do": "grow", "id": "", "plan": plan, "fork": False})
+        parent.process = fresh.process
+        return fresh.pid, fresh.link, fresh.events
     grow_id = str(next(_ids))
     answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
     listener = parent.link.on_message

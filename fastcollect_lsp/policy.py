@@ -28,12 +28,15 @@ class Stage:
     last: int
 
 
-def stages(record: Record) -> list[Stage]:
+def stages(record: Record, shared: bool = True) -> list[Stage]:
     """Where on a record's path to stop: after the plugins, after the conftests, at the end.
 
     The first two serve other command lines of the same project; the last serves this selection.
+    Without `shared` there is only the last: a process that is not forked cannot be shared.
     """
     kinds = [segment.kind for segment in record.segments]
+    if not shared:
+        return [Stage("modules", len(kinds))]
     plugins = next((i for i, kind in enumerate(kinds) if kind != "names"), len(kinds))
     conftests = plugins
     wanted = set(record.key.conftests)

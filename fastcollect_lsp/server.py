@@ -36,7 +36,8 @@ class Server:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self.warm = Warm(environ=dict(os.environ))
+        spare = os.environ.get("FASTCOLLECT_START_METHOD") == "spare"
+        self.warm = Warm(environ=dict(os.environ), spare=spare)
         self.clients = 0
         self._began = time.monotonic()
         self._used = time.monotonic()

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import policy, protocol
-from .checkpoint import Checkpoint, Failed, send_run, start_zygote, today
+from .checkpoint import Checkpoint, Failed, await_spare, send_run, start_zygote, today
 from .growth import grow
 from .protocol import Record, RunRequest
 from .status import CheckpointStatus, LastRun, Miss
@@ -62,18 +62,24 @@ class Warm:
     misses: collections.deque[Miss] = field(
         default_factory=lambda: collections.deque(maxlen=MAX_MISSES)
     )
+    spare: bool = False
+    """Whether each warm process serves one run and is replaced, instead of being forked."""
     tests: int = 0
     failure: str | None = None
     building: str | None = None
     active: set[str] = field(default_factory=set)
     """Runs that have begun and not ended."""
     _identity: str | None = None
+    _tasks: set[asyncio.Future[None]] = field(default_factory=set)
     _wanted: collections.OrderedDict[str, tuple[Record, bool]] = field(
         default_factory=collections.OrderedDict
     )
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while nothing is being built."""
+
+    def __post_init__(self) -> None:
+        self.idle.set()
 
     # ---------------------------------------------------------------- serving runs
 
@@ -134,6 +140,7 @@ class Warm:
                 "warm", decision.reason, checkpoint.name, proof_ms=decision.proof_ms
             )
             try:
+                channel = os.dup(fds[3]) if checkpoint.spare else -1
                 await send_run(checkpoint, run_id, request, fds, decision.record)
             except OSError as error:
                 self.active.discard(run_id)
@@ -143,9 +150,29 @@ class Warm:
         self._note(decision, served)
         if served == "cold":
             return {"served": "cold", "reason": decision.reason, "record": decision.record}
-        if request.key.selection in self.selections:
+        if checkpoint is not None and checkpoint.spare:
+            self._use_up(checkpoint, channel, run_id)
+        elif request.key.selection in self.selections:
             self.selections.move_to_end(request.key.selection)
         return {"served": "warm", "checkpoint": decision.reason}
+
+    def _use_up(self, spare: Checkpoint, channel: int, run_id: str) -> None:
+        """A spare has become a run: see it to its end, and have another one made."""
+        began = time.perf_counter()
+        for selection, checkpoint in list(self.selections.items()):
+            if checkpoint is spare:
+                del self.selections[selection]
+        if spare.record is not None:
+            self.want(spare.record, seen=False)
+
+        async def see_to_its_end() -> None:
+            status = await await_spare(spare, channel)
+            wall_ms = (time.perf_counter() - began) * 1000
+            self._on_event({"event": "ended", "id": run_id, "status": status, "wall_ms": wall_ms})
+
+        task = asyncio.ensure_future(see_to_its_end())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _note(self, decision: Decision, served: str) -> None:
         self.runs[served] += 1
@@ -206,8 +233,7 @@ class Warm:
     async def work(self) -> None:
         """Build what is wanted, the latest wish first, until cancelled."""
         if not self._wanted:  # records left before the server started are wanted already
-            self.idle.set()
-        while True:
+            while True:
             await self._wake.wait()
             self._wake.clear()
             while self._wanted:
@@ -228,7 +254,7 @@ class Warm:
         began = time.monotonic()
         self.failure = None
         parent = await self._zygote_for(record)
-        for stage in policy.stages(record):
+        for stage in policy.stages(record, shared=not self.spare):
             self.building = f"importing {stage.name}"
             self._changed()
             existing = self._existing(stage.name, record)
@@ -265,6 +291,7 @@ class Warm:
             zygote.link.close()
             what = policy.differing_option(record.identity, identity)
             raise Failed(f"an interpreter like the run's cannot be started ({what} differs)")
+        zygote.spare = self.spare
         zygote.link.on_message = self._on_event
         self.zygote, self._identity = zygote, identity
         return zygote

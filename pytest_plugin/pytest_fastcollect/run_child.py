@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gc
 import io
 import os
@@ -65,7 +66,8 @@ def become(request: RunRequest, fds: list[int], channel: socket.socket) -> None:
         os.close(pidfd)
     if channel.recv(16) != b"go":
         os._exit(0)
-    _die_with_caller(channel)
+    # The caller never writes after `go`, and its end closes early only if it is killed.
+    die_with_peer(channel, -os.getpgrp())
 
 
 def _pidfd() -> int:
@@ -75,27 +77,24 @@ def _pidfd() -> int:
         return -1
 
 
-def _die_with_caller(channel: socket.socket) -> None:
-    """Have the kernel kill this process' group when the caller's end of the channel closes.
+def die_with_peer(sock: socket.socket, target: int) -> None:
+    """Have the kernel kill `target` (a pid, or minus a process group) when the peer of `sock` closes.
 
-    Nothing but the caller's death closes it before this process ends, and the caller never writes
-    to it after `go`; the checkpoint does the same by watching, but it may be gone by then.
+    Only for sockets on which nothing is received meanwhile: any arrival would do the same. This
+    works while user code runs, and when whoever else would have watched is gone already.
     """
-    with contextlib.suppress(ImportError, AttributeError, OSError):
-        import fcntl
-
-        fd = channel.fileno()
-        fcntl.fcntl(fd, fcntl.F_SETOWN, -os.getpgrp())
+    with contextlib.suppress(AttributeError, OSError):  # Linux only
+        fd = sock.fileno()
+        fcntl.fcntl(fd, fcntl.F_SETOWN, target)
         fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGKILL)
         fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)
 
 
-def survive_caller(channel: socket.socket) -> None:
-    """Undo `_die_with_caller`: what a finished run leaves running is not ours to kill."""
-    import fcntl
-
-    fd = channel.fileno()
-    fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_ASYNC)
+def survive_peer(sock: socket.socket) -> None:
+    """Undo `die_with_peer`."""
+    with contextlib.suppress(AttributeError, OSError):
+        fd = sock.fileno()
+        fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_ASYNC)
 
 
 def _signals(request: RunRequest) -> None:

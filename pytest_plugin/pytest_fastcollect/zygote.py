@@ -168,6 +168,8 @@ class Checkpoint:
         with contextlib.suppress(AttributeError, OSError):
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
         current = -1
+        # Imports can take for ever: end with the server even then.
+        run_child.die_with_peer(self.control, os.getpid())
 
         def announce(index: int) -> None:
             nonlocal current
@@ -186,6 +188,7 @@ class Checkpoint:
         with contextlib.suppress(AttributeError, OSError):
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         report = replay.report
+        run_child.survive_peer(self.control)
         self.tell(
             event="ready",
             files=sorted(report.files),
@@ -219,6 +222,7 @@ class Checkpoint:
         become = _Become(request, fds[:3], channel, bool(message.get("record")))
         if not message.get("fork", True):
             self.tell(event="forked", id=run_id, pid=os.getpid(), fork_ms=0.0)
+            self._become_child()
             return become
         pid = os.fork()
         if pid == 0:
@@ -254,7 +258,8 @@ class Checkpoint:
 
     def _finish(self, run: _Run, status: int) -> None:
         with run.channel, contextlib.suppress(OSError):
-            run_child.survive_caller(run.channel)
+            # What a finished run leaves running is not ours to kill.
+            run_child.survive_peer(run.channel)
             run.channel.send(f"status {status}".encode())
         wall_ms = (time.perf_counter() - run.began) * 1000
         self.tell(event="ended", id=run.id, status=status, wall_ms=wall_ms)

@@ -75,26 +75,40 @@ impl FileItems {
     }
 
     /// Keep only items whose names, after the file's id, are wanted.
+    ///
+    /// What held others and holds none any more goes as well.
     pub fn retain(&mut self, is_wanted: impl Fn(&[&str]) -> bool) {
-        let mut places: Vec<Option<usize>> = Vec::with_capacity(self.items.len());
-        let mut kept = Vec::new();
-        for mut item in std::mem::take(&mut self.items) {
-            let names = item.id.find("::").map_or("", |start| &item.id[start + 2..]);
-            let case = names.find('[').unwrap_or(names.len());
-            let mut parts: Vec<&str> = names[..case].split("::").collect();
-            if let Some(last) = parts.last_mut() {
-                *last = &names[names.len() - last.len() - (names.len() - case)..];
+        let mut keep: Vec<bool> =
+            self.items.iter().map(|item| is_wanted(&names(&item.id))).collect();
+        let mut had_children = vec![false; keep.len()];
+        let mut has_children = vec![false; keep.len()];
+        for place in (0..keep.len()).rev() {
+            keep[place] &= has_children[place] || !had_children[place];
+            if let Some(parent) = self.items[place].parent {
+                had_children[parent] = true;
+                has_children[parent] |= keep[place];
             }
-            let parent_place = item.parent.and_then(|parent| places[parent]);
-            let is_orphan = item.parent.is_some() && parent_place.is_none();
-            if is_orphan || !is_wanted(&parts) {
-                places.push(None);
-                continue;
+        }
+        let mut places = vec![None; keep.len()];
+        let mut kept: Vec<Item> = Vec::new();
+        for (place, mut item) in std::mem::take(&mut self.items).into_iter().enumerate() {
+            let parent = item.parent.and_then(|parent| places[parent]);
+            if keep[place] && parent.is_some() == item.parent.is_some() {
+                item.parent = parent;
+                places[place] = Some(kept.len());
+                kept.push(item);
             }
-            item.parent = parent_place;
-            places.push(Some(kept.len()));
-            kept.push(item);
         }
         self.items = kept;
     }
+}
+
+/// The names after the file's id; the last with its case, in which `::` means nothing.
+fn names(id: &str) -> Vec<&str> {
+    let names = id.find("::").map_or("", |start| &id[start + 2..]);
+    let case = names.find('[').unwrap_or(names.len());
+    let last = names[..case].rfind("::").map_or(0, |end| end + 2);
+    let mut parts: Vec<&str> = names[..last].split("::").filter(|name| !name.is_empty()).collect();
+    parts.push(&names[last..]);
+    parts
 }

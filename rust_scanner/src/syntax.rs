@@ -221,8 +221,8 @@ pub enum Expr {
     Subscript(Box<Expr>),
     /// `*value`.
     Starred(Box<Expr>),
-    /// A lambda, and whether it has parameters.
-    Lambda(bool),
+    /// A lambda.
+    Lambda(Box<Function>),
     /// A value that is computed, but surely neither a function nor a class: `a + b`, `f"{x}"`, `a < b`.
     Data,
     /// Anything else.

@@ -7,7 +7,7 @@ use super::fixtures::Level;
 use super::foreign::{foreign_tests, truth};
 use super::lineage::Lineage;
 use super::marks::Marks;
-use super::namespace::{Collector, Container, Draft};
+use super::namespace::{Collector, Container, Draft, definition};
 use super::scope::Scope;
 use crate::fnmatch::matches_name;
 use crate::items::Kind;
@@ -162,20 +162,20 @@ impl<'a> Collector<'a> {
         let found = lineage.classes.iter().find_map(|class| Some((*class, class.names.get(name)?)));
         let Some((class, binding)) = found else { return false };
         let scope = self.scope.within(class);
-        let alias = |value| scope.binding(value).map(|original| &original.value);
-        let (range, decorated) = match &binding.value {
-            Value::Function(function) => {
-                (function.range, Decorated::by(&function.decorators, scope))
-            }
-            Value::Expr(value) => match (value.as_ref(), alias(value)) {
-                (Expr::Lambda(_), _) => (binding.range, Decorated::default()),
-                (_, Some(Value::Function(function))) => {
-                    (function.range, Decorated::by(&function.decorators, scope))
-                }
-                _ => return false,
+        let value = match &binding.value {
+            Value::Expr(value) => match value.as_ref() {
+                Expr::Lambda(function) => Some(function),
+                alias => match scope.binding(alias).map(|original| &original.value) {
+                    Some(Value::Function(function)) => Some(function),
+                    _ => None,
+                },
             },
-            _ => return false,
+            Value::Function(function) => Some(function),
+            _ => None,
         };
+        let Some(function) = value else { return false };
+        let range = definition(binding, function);
+        let decorated = Decorated::by(&function.decorators, scope);
         if decorated.is_data || binding.test_flag.as_ref().map(truth) == Some(Some(false)) {
             return false;
         }

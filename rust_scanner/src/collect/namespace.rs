@@ -98,20 +98,23 @@ impl<'a> Collector<'a> {
             return Ok(());
         }
         let value = match &binding.value {
-            Value::Expr(value) => match scope.binding(value) {
-                Some(original) => &original.value,
-                None => {
-                    self.test_object(binding, value, scope, container);
+            Value::Expr(value) => match value.as_ref() {
+                Expr::Lambda(function) => {
+                    return self.test_function(binding, function, scope, container);
+                }
+                Expr::Call(call) if is_partial(&call.func, scope) => {
+                    self.test_partial(binding, container);
                     return Ok(());
                 }
+                alias => scope.binding(alias).map(|original| &original.value),
             },
-            other => other,
+            other => Some(other),
         };
         match value {
-            Value::Function(function) => {
+            Some(Value::Function(function)) => {
                 return self.test_function(binding, function, scope, container);
             }
-            Value::Class(class) => self.test_class(binding, class, scope, container),
+            Some(Value::Class(class)) => self.test_class(binding, class, scope, container),
             _ => {}
         }
         Ok(())
@@ -152,7 +155,7 @@ impl<'a> Collector<'a> {
         let draft = Draft {
             kind: Kind::Function,
             binding,
-            range: function.range,
+            range: definition(binding, function),
             marks: &decorated.marks,
             doubt: unclear_flag.or(decorated.doubt).or(doubt).or(unclear_marks),
         };
@@ -162,24 +165,11 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
-    /// A callable without a `def` of its own.
-    fn test_object(
-        &mut self,
-        binding: &Binding,
-        value: &Expr,
-        scope: Scope,
-        container: &Container,
-    ) {
-        let doubt = match value {
-            Expr::Lambda(has_parameters) => {
-                has_parameters.then_some("it is a lambda with parameters")
-            }
-            Expr::Call(call) if is_partial(&call.func, scope) => Some("it is a partial function"),
-            _ => return,
-        };
+    /// A `functools.partial`: which arguments are left is not looked into.
+    fn test_partial(&mut self, binding: &Binding, container: &Container) {
         if matches_name(&binding.name, &self.options.python_functions) {
             let (kind, range) = (Kind::Function, binding.range);
-            let doubt = doubt.map(str::to_owned);
+            let doubt = Some("it is a partial function".to_owned());
             self.add(Draft { kind, binding, range, marks: &Marks::default(), doubt }, container);
         }
     }
@@ -246,6 +236,14 @@ impl<'a> Collector<'a> {
             self.items.push(item);
         }
     }
+}
+
+/// Where a test is written: a lambda is at the name it is assigned to.
+pub(super) fn definition(binding: &Binding, function: &Function) -> Range {
+    if matches!(binding.value, Value::Expr(_)) && function.range == Range::default() {
+        return binding.range;
+    }
+    function.range
 }
 
 fn is_partial(func: &Expr, scope: Scope) -> bool {

@@ -5,10 +5,10 @@ use ruff_text_size::{Ranged, TextRange};
 
 use super::bindings::Scope;
 use super::condition;
-use super::expr::Converter;
+use super::expr::{Converter, parameters};
 use super::position::Positions;
 use super::tokens::TokenFacts;
-use crate::syntax::{Class, Doubt, Expr, Function, Namespace, Parameter, Value};
+use crate::syntax::{Class, Doubt, Expr, Function, Namespace, Value};
 
 /// Blocks within blocks beyond this are not looked into; Python's own limit is 100.
 const MAX_DEPTH: usize = 100;
@@ -153,20 +153,10 @@ impl<'a> Reader<'a> {
     }
 
     fn function(self, def: &ast::StmtFunctionDef) -> Function {
-        let parameter = |positional_only| {
-            move |parameter: &ast::ParameterWithDefault| Parameter {
-                name: parameter.parameter.name.id.to_string(),
-                positional_only,
-                has_default: parameter.default.is_some(),
-            }
-        };
-        let positional_only = def.parameters.posonlyargs.iter().map(parameter(true));
-        let others =
-            def.parameters.args.iter().chain(&def.parameters.kwonlyargs).map(parameter(false));
         Function {
             name: def.name.id.to_string(),
             decorators: decorators(&def.decorator_list),
-            parameters: positional_only.chain(others).collect(),
+            parameters: parameters(&def.parameters),
             is_async: def.is_async,
             is_generator: self.is_generator(def),
             changes_items: self.changes_items(def),

@@ -2,7 +2,7 @@
 
 use ruff_python_ast as ast;
 
-use crate::syntax::{Call, Expr};
+use crate::syntax::{Call, Expr, Function, Parameter, Range};
 
 /// Nesting beyond which an expression is taken as unknown.
 const MAX_DEPTH: usize = 40;
@@ -58,7 +58,7 @@ impl Converter {
             ast::Expr::Starred(starred) => {
                 Expr::Starred(Box::new(self.at_depth(&starred.value, depth)))
             }
-            ast::Expr::Lambda(lambda) => Expr::Lambda(lambda.parameters.is_some()),
+            ast::Expr::Lambda(lambda) => Expr::Lambda(Box::new(self::lambda(lambda))),
             ast::Expr::Named(named) => self.at_depth(&named.value, depth),
             ast::Expr::Dict(_)
             | ast::Expr::Set(_)
@@ -96,6 +96,33 @@ impl Converter {
             .iter()
             .map(|keyword| (name(keyword), self.at_depth(&keyword.value, depth)))
             .collect()
+    }
+}
+
+/// The parameters that fixtures may fill.
+pub fn parameters(parameters: &ast::Parameters) -> Vec<Parameter> {
+    let parameter = |positional_only| {
+        move |parameter: &ast::ParameterWithDefault| Parameter {
+            name: parameter.parameter.name.id.to_string(),
+            positional_only,
+            has_default: parameter.default.is_some(),
+        }
+    };
+    let positional_only = parameters.posonlyargs.iter().map(parameter(true));
+    let others = parameters.args.iter().chain(&parameters.kwonlyargs).map(parameter(false));
+    positional_only.chain(others).collect()
+}
+
+fn lambda(lambda: &ast::ExprLambda) -> Function {
+    Function {
+        name: "<lambda>".to_owned(),
+        decorators: Vec::new(),
+        parameters: lambda.parameters.as_deref().map(parameters).unwrap_or_default(),
+        is_async: false,
+        is_generator: false,
+        changes_items: false,
+        // Who wants to show a lambda shows the name it is assigned to.
+        range: Range::default(),
     }
 }
 
