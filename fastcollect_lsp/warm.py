@@ -232,8 +232,7 @@ class Warm:
 
     async def work(self) -> None:
         """Build what is wanted, the latest wish first, until cancelled."""
-        if not self._wanted:  # records left before the server started are wanted already
-            while True:
+        while True:
             await self._wake.wait()
             self._wake.clear()
             while self._wanted:
