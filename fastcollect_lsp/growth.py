@@ -74,7 +74,8 @@ async def grow(
         if probe.report is None or probe.barriers:
             leftovers.add(probe.barriers)
             continue
-        inputs = await _snapshot(probe.report, leftovers.paths())
+        collected = record.directories if stage.name == "modules" else []
+        inputs = await _snapshot(probe.report, leftovers.paths(), collected)
         generators = probe.report["generators"]
         real = await _execute(parent, {**plan, "probe": False, "generators": generators})
         if real.report is None or real.checkpoint is None:
@@ -183,11 +184,15 @@ class _Leftovers:
         return [path for path in found if path is not None]
 
 
-async def _snapshot(report: dict[str, Any], extra: Sequence[str]) -> InputSet:
+async def _snapshot(
+    report: dict[str, Any], extra: Sequence[str], collected: Sequence[str]
+) -> InputSet:
     """The inputs as they are now, taken when no file is younger than the clock can tell."""
     files = [*report["files"], *filter(None, extra)]
+    # A conftest may appear where no module is looked for.
+    directories = list(dict.fromkeys([*report["directories"], *collected]))
     while True:
-        inputs = await asyncio.to_thread(InputSet, files, report["directories"])
+        inputs = await asyncio.to_thread(InputSet, files, directories)
         age = time.time_ns() - inputs.newest_ctime_ns
         if age > RACY_NS or age < -RACY_NS:
             return inputs

@@ -49,6 +49,8 @@ class SmallBench(Bench):
     """
 
     bytecode: Path = Path()
+    warm_runs: int = 0
+    """Warm runs that the server had counted when it was last asked."""
 
     def cold(self, *args: str) -> Result:
         """The oracle."""
@@ -89,6 +91,11 @@ class SmallBench(Bench):
         assert compared.served is not None, compared.warm.output
         assert compared.served["served"] == "warm", compared.served["reason"]
         return compared
+
+    def served_warm(self) -> bool:
+        """Whether a run was served warm since this was last asked."""
+        before, self.warm_runs = self.warm_runs, self.status()["runs"].get("warm", 0)
+        return self.warm_runs > before
 
     def servers(self) -> list[Path]:
         """Directories of servers that were started here."""

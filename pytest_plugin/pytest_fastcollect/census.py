@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib.machinery
+import importlib.util
 import io
 import os
 import sys
@@ -30,6 +32,7 @@ _HARMLESS_COMMANDS = {
     ("uname", "-p"): (),
 }
 """Subprocesses that read nothing but the files named: no reason to leave an import to each run."""
+_IMPORT_SYSTEM = {importlib.machinery.PathFinder.find_spec.__func__.__code__.co_filename}  # type: ignore[attr-defined]
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -72,7 +75,10 @@ class Audit:
         elif event in ("os.listdir", "os.scandir"):
             path = "." if args[0] is None else args[0]
             if not _is_system(path):
-                self.observed.directories.add(_absolute(path))
+                self._listed(_absolute(path), sys._getframe(1).f_code.co_filename)
+        elif event == "ctypes.dlopen" and isinstance(args[0], (str, bytes)):
+            if os.path.dirname(args[0]):
+                self.observed.files.add(_absolute(args[0]))
         elif event == "subprocess.Popen" and (inputs := _harmless_command(args)) is not None:
             self.observed.files.update(inputs)
         elif (
@@ -82,6 +88,12 @@ class Audit:
         ):
             self.observed.hazards.append(f"{event} ({_short(args)})")
 
+    def _listed(self, path: str, by: str) -> None:
+        """The import system looks for names of modules only; anyone else may use every name, and
+        what stands for those is the directory's own stat."""
+        inputs = self.observed.directories if by in _IMPORT_SYSTEM else self.observed.files
+        inputs.add(path)
+
     def _opened(self, path: object, mode: str | None, flags: int) -> None:
         if not isinstance(path, (str, bytes)):
             return
@@ -89,7 +101,12 @@ class Audit:
         if writes:
             if not _is_bytecode(path) and path not in ("/dev/null", b"/dev/null"):
                 self.observed.hazards.append(f"writes {os.fsdecode(path)}")
-        elif not _is_bytecode(path) and not _is_system(path):
+        elif _is_bytecode(path):
+            # A module loaded without a place in `sys.modules` is seen nowhere else.
+            with contextlib.suppress(ValueError, NotImplementedError):
+                source = importlib.util.source_from_cache(_absolute(path))
+                self.observed.files.add(source)
+        elif not _is_system(path):
             self.observed.files.add(_absolute(path))
 
 

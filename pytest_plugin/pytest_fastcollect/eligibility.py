@@ -119,6 +119,8 @@ def _observer() -> str | None:
     monitoring = getattr(sys, "monitoring", None)
     if monitoring is not None and any(monitoring.get_tool(number) for number in range(6)):
         return "a monitoring tool is active"
+    if "importtime" in sys._xoptions or os.environ.get("PYTHONPROFILEIMPORTTIME"):
+        return "-X importtime measures imports"
     if "pydevd" in sys.modules or "debugpy" in sys.modules:
         return "a debugger is active"
     for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):

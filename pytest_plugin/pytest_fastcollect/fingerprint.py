@@ -30,9 +30,11 @@ def fingerprint(module: Any) -> str:
 
 def describe(module: Any) -> Iterator[str]:
     """One line for each public or private name, dunder names apart."""
-    for name, value in sorted(vars(module).items()):
+    home = str(peek(module, "__name__"))
+    namespace = object.__getattribute__(module, "__dict__")
+    for name in sorted(name for name in list(namespace) if isinstance(name, str)):
         if not (name.startswith("__") and name.endswith("__")) and not name.startswith("@"):
-            yield f"{name} {_token(value, module.__name__, _DEPTH)}"
+            yield f"{name} {_token(namespace[name], home, _DEPTH)}"
 
 
 def _token(value: Any, module: str, depth: int) -> str:
@@ -160,10 +162,22 @@ _BY_TYPE: dict[type, Callable[[Any, str, int], str]] = {
 }
 
 
+def peek(module: Any, name: str) -> Any:
+    """An attribute of a module, or None, without running code of the module's own.
+
+    What stands in `sys.modules` may import something, or raise, whenever it is asked for anything.
+    """
+    try:
+        namespace = object.__getattribute__(module, "__dict__")
+    except AttributeError:
+        return None
+    return namespace.get(name) if isinstance(namespace, dict) else None
+
+
 def importable(name: str) -> bool:
     """Whether a name in `sys.modules` is there by an import of that name, rather than an alias or
     the remains of a package whose own import failed."""
     module = sys.modules.get(name)
-    spec = getattr(module, "__spec__", None)
+    spec = peek(module, "__spec__")
     parent = name.rpartition(".")[0]
     return getattr(spec, "name", None) == name and (not parent or parent in sys.modules)

@@ -19,7 +19,7 @@ from _pytest.assertion.rewrite import AssertionRewritingHook
 from fastcollect_lsp.protocol import Record, RunKey, Segment
 
 from . import hooks
-from .fingerprint import fingerprint, importable
+from .fingerprint import fingerprint, importable, peek
 
 FINGERPRINT_BUDGET = 0.02
 """Seconds of a cold run that may go into fingerprints: what is left out is not warmed."""
@@ -40,7 +40,8 @@ def new_modules(seen: set[str]) -> list[str]:
     """Names that entered `sys.modules` since the last call, in order of completion.
 
     A module is moved to the end when its import completes (`importlib._bootstrap._load_unlocked`),
-    so what is new is always the tail.
+    so what is new is the tail: unless a module seen before was reloaded, or taken out and imported
+    again, which moves that one to the end as well.
     """
     fresh: list[str] = []
     for name in reversed(list(sys.modules)):
@@ -49,6 +50,11 @@ def new_modules(seen: set[str]) -> list[str]:
         fresh.append(name)
     seen.update(fresh)
     fresh.reverse()
+    if len(seen) != len(sys.modules):
+        before = [name for name in list(sys.modules) if name not in seen]
+        seen.intersection_update(sys.modules)
+        seen.update(before)
+        fresh = before + fresh
     return fresh
 
 
@@ -172,7 +178,7 @@ class Recorder:
             rewritten=sorted(
                 name
                 for name, module in list(sys.modules.items())
-                if isinstance(getattr(module, "__loader__", None), AssertionRewritingHook)
+                if isinstance(peek(module, "__loader__"), AssertionRewritingHook)
             ),
             warning_filters=[str(line) for line in config.getini("filterwarnings")],
             warning_options=list(config.known_args_namespace.pythonwarnings or []),
@@ -184,7 +190,8 @@ class Recorder:
 
 
 def _file(name: str) -> str | None:
-    return getattr(sys.modules.get(name), "__file__", None)
+    file = peek(sys.modules.get(name), "__file__")
+    return file if isinstance(file, str) else None
 
 
 def _idle_timeout(config: pytest.Config) -> float:

@@ -31,7 +31,7 @@ from _pytest.pathlib import import_path, resolve_package_path
 from fastcollect_lsp.protocol import Record, Segment
 
 from . import census
-from .fingerprint import fingerprint, importable
+from .fingerprint import fingerprint, importable, peek
 from .record import is_neutral, new_modules
 from .stash import Effects, Stash
 
@@ -171,6 +171,7 @@ class Replay:
         began = time.perf_counter()
         self._set_environ()
         sys.argv[:] = self._plan.record.argv
+        importlib.invalidate_caches()  # a directory that was not there may be by now
         self.report.directories.update(filter(None, map(os.path.abspath, sys.path)))
         self._audit = census.Audit() if self._plan.probe else None
         with (
@@ -343,7 +344,7 @@ class Replay:
         """Modules must have come out as they did in the recorded run, after its hooks."""
         for name, recorded in segment.fingerprints.items():
             module = sys.modules.get(name)
-            if module is None or getattr(module, "__file__", None) in self._plan.changed:
+            if module is None or peek(module, "__file__") in self._plan.changed:
                 continue
             if recorded is None:
                 raise Barrier(f"{name} was not looked at in the recorded run", name)
@@ -354,7 +355,7 @@ class Replay:
         for entry in added:
             if entry.origin and os.path.isabs(entry.origin):
                 self.report.files.add(entry.origin)
-            for directory in getattr(entry.module, "__path__", None) or ():
+            for directory in peek(entry.module, "__path__") or ():
                 if isinstance(directory, str):
                     self.report.directories.add(directory)
 

@@ -21,6 +21,8 @@ from typing import Any
 
 from _pytest.assertion.rewrite import AssertionRewritingHook
 
+from .fingerprint import peek
+
 _Spec = importlib.machinery.ModuleSpec
 _FindSpec = Callable[..., "_Spec | None"]
 
@@ -85,6 +87,8 @@ class Entry:
     step: int
     effects: Effects | None = None
     spec: _Spec | None = None
+    used: bool = False
+    """Handed out already: whoever takes it out of `sys.modules` wants it executed again."""
 
 
 class Stash(importlib.abc.Loader):
@@ -109,7 +113,7 @@ class Stash(importlib.abc.Loader):
             module = sys.modules.get(name)
             if module is None:
                 continue
-            spec = getattr(module, "__spec__", None)
+            spec = peek(module, "__spec__")
             # A module put into sys.modules by other code has no start of its own: it belongs to
             # the one that completed next.
             following = starts.get(name, following)
@@ -130,7 +134,8 @@ class Stash(importlib.abc.Loader):
             if entry.origin is not None
             and entry.origin.startswith(below + os.sep)
             and "site-packages" not in entry.origin
-            for value in getattr(entry.module, "__dict__", {}).values()
+            if type(entry.module) is types.ModuleType
+            for value in vars(entry.module).values()
         )
 
     def hide(self) -> None:
@@ -170,7 +175,7 @@ class Stash(importlib.abc.Loader):
             return None
         for index in self._by_name[name]:
             entry = self.entries[index]
-            if entry.origin == natural.origin and sys.modules.get(name) is not entry.module:
+            if entry.origin == natural.origin and not entry.used:
                 spec = _Spec(
                     name,
                     self,
@@ -214,7 +219,8 @@ class Stash(importlib.abc.Loader):
         while first > 0 and self._belongs(self.entries[first - 1], entry):
             first -= 1
         for nested in self.entries[first:index]:
-            self._activate(nested, hook)
+            if not nested.used:
+                self._activate(nested, hook)
         self._activate(entry, hook)
         sys.modules[entry.name] = entry.module
 
@@ -224,6 +230,7 @@ class Stash(importlib.abc.Loader):
 
     @staticmethod
     def _activate(entry: Entry, hook: AssertionRewritingHook) -> None:
+        entry.used = True
         module = entry.module
         if entry.name in sys.modules and sys.modules[entry.name] is module and not entry.effects:
             if entry.spec is not None and type(module) is types.ModuleType:
@@ -231,7 +238,7 @@ class Stash(importlib.abc.Loader):
             return
         if type(module) is types.ModuleType:
             module.__spec__ = entry.spec
-        if isinstance(getattr(module, "__loader__", None), AssertionRewritingHook):
+        if isinstance(peek(module, "__loader__"), AssertionRewritingHook):
             module.__loader__ = hook
             if entry.spec is not None:
                 entry.spec.loader = hook

@@ -337,7 +337,7 @@ def main(fd: int) -> NoReturn:
             for module in list(sys.modules.values())
             if isinstance(getattr(module, "__file__", None), str)
         ],
-        directories=[path for path in sys.path if os.path.isdir(path)],
+        directories=[path for path in sys.path if path],
     )
     gc.collect()
     gc.freeze()

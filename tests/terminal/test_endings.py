@@ -134,7 +134,9 @@ def notes(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     path = tmp_path / "notes"
     os.mkfifo(tmp_path / "go")
     name = "own" if "own" in request.fixturenames else "bench"
-    variables = request.getfixturevalue(name).extra_env
+    used: SmallBench = request.getfixturevalue(name)
+    used.served_warm()
+    variables = used.extra_env
     variables.update(NOTES=str(path), GO=str(tmp_path / "go"))
     yield path
     del variables["NOTES"], variables["GO"]
@@ -146,10 +148,6 @@ def lines(notes: Path) -> list[str]:
 
 def pids(notes: Path) -> list[int]:
     return [int(line.removeprefix("pid ")) for line in lines(notes) if line.startswith("pid ")]
-
-
-def served(bench: SmallBench) -> str:
-    return str(bench.status()["last_run"]["served"])
 
 
 def shell(
@@ -200,9 +198,9 @@ ENDINGS = {
 
 @pytest.mark.parametrize(("name", "expected"), ENDINGS.items())
 def test_status_in_the_shell(bench: SmallBench, notes: Path, name: str, expected: int) -> None:
-    script = '"$@"; echo "status $?"'
+    script = '"$@"; status=$?; echo; echo "status $status"'
     warm = shell(bench, script, f"test_end.py::{name}")
-    assert served(bench) == "warm"
+    assert bench.served_warm()
     assert lines(notes) == [f"ran {name}"]
     cold = shell(bench, script, *COLD, f"test_end.py::{name}")
     assert lines(notes) == [f"ran {name}"] * 2
@@ -223,7 +221,7 @@ def test_output_to_a_closed_pipe(bench: SmallBench, notes: Path) -> None:
         return done.returncode, done.stderr
 
     warm = run()
-    assert served(bench) == "warm"
+    assert bench.served_warm()
     ran = Counter(lines(notes))
     assert set(ran.values()) <= {1}
     cold = run(*COLD)
@@ -234,12 +232,12 @@ def test_output_to_a_closed_pipe(bench: SmallBench, notes: Path) -> None:
 def test_head_closes_the_pipe(bench: SmallBench, notes: Path) -> None:
     done = shell(bench, '"$@" -v test_many.py | head -n 1')
     assert "test session starts" in done.stdout
-    assert served(bench) == "warm"
+    assert bench.served_warm()
     assert set(Counter(lines(notes)).values()) <= {1}
 
 
 @pytest.mark.parametrize("first", [False, True], ids=["warm", "starts the server"])
-def test_a_pipe_ends_with_the_run(shared: Shared, own: SmallBench, first: bool) -> None:
+def test_a_pipe_ends_with_the_run(own: SmallBench, first: bool) -> None:
     """Nothing that lives on holds the caller's output."""
     if first:
         own.fastcollect("stop")
@@ -249,15 +247,16 @@ def test_a_pipe_ends_with_the_run(shared: Shared, own: SmallBench, first: bool) 
     assert eventually(lambda: own.status()["pid"], "the server lives on")
 
 
-@pytest.mark.parametrize("closed", ["<&-", "2>&-"])
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
 def test_closed_streams(bench: SmallBench, notes: Path, closed: str) -> None:
+    """pytest itself does not start without stdout or stderr: then neither do we."""
     warm = shell(bench, f'"$@" test_streams.py {closed}')
-    assert served(bench) == "warm"
-    seen = lines(notes)
-    notes.unlink()
+    was_warm, seen = bench.served_warm(), lines(notes)
+    notes.unlink(missing_ok=True)
     cold = shell(bench, f'"$@" -p no:fastcollect test_streams.py {closed}')
     assert seen == lines(notes)
     assert warm.returncode == cold.returncode
+    assert (was_warm, bool(seen)) == ((True, True) if closed == "<&-" else (was_warm, bool(seen)))
 
 
 def test_term_reaches_the_run(bench: SmallBench, notes: Path) -> None:
@@ -265,7 +264,7 @@ def test_term_reaches_the_run(bench: SmallBench, notes: Path) -> None:
         eventually(lambda: "ready" in lines(notes), "the test waits")
         process.terminate()
         output, _ = process.communicate(timeout=HANG)
-    assert served(bench) == "warm"
+    assert bench.served_warm()
     assert process.returncode == 0, output
     assert lines(notes)[1:] == ["ready", "handled"]
 
@@ -298,8 +297,17 @@ VICTIMS = {
 }
 
 
-@pytest.mark.parametrize("victims", VICTIMS)
-@pytest.mark.parametrize(("last", "expected"), [("passes", 0), ("fails", 1), ("exits", 5)])
+@pytest.mark.parametrize(
+    ("victims", "last", "expected"),
+    [
+        ("checkpoint", "fails", 1),
+        ("all checkpoints", "exits", 5),
+        ("server", "passes", 0),
+        ("everything", "passes", 0),
+        ("everything", "fails", 1),
+        ("everything", "exits", 5),
+    ],
+)
 def test_killed_in_mid_run(
     own: SmallBench, notes: Path, victims: str, last: str, expected: int
 ) -> None:

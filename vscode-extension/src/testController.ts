@@ -3,7 +3,7 @@
 import * as vscode from "vscode";
 import { collationKey } from "./collation";
 import type { TreeChange } from "./tree";
-import type { Range, TestItem } from "./wire";
+import type { TestItem } from "./wire";
 
 /** Where the tests of all folders are shown. */
 export class TestExplorer implements vscode.Disposable {
@@ -148,11 +148,19 @@ function describe(item: vscode.TestItem, test: TestItem): void {
   item.label = test.label;
   item.sortText = collationKey(test.sortText ?? test.label);
   item.description = test.dynamic ? "dynamic" : "";
-  item.range = test.range === undefined ? undefined : rangeOf(test.range);
+  item.range = rangeIn(test);
   item.tags = test.tags.map((tag) => new vscode.TestTag(tag));
   item.error = test.error;
 }
 
-function rangeOf({ start, end }: Range): vscode.Range {
-  return new vscode.Range(start.line, start.character, end.line, end.character);
+/**
+ * A file without a range of its own stands at its top: one that was broken has had a range, where the
+ * error was, and VS Code keeps the range of an item that has none any more.
+ */
+function rangeIn({ kind, range }: TestItem): vscode.Range | undefined {
+  if (range !== undefined) {
+    const { start, end } = range;
+    return new vscode.Range(start.line, start.character, end.line, end.character);
+  }
+  return kind === "file" ? new vscode.Range(0, 0, 0, 0) : undefined;
 }

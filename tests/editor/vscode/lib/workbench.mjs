@@ -131,6 +131,19 @@ export class Workbench {
   }
 
   /**
+   * A mark beside a line of the open file.
+   *
+   * @param {string} icon
+   * @param {number} line from 1
+   */
+  gutterMark(icon, line) {
+    return this.page
+      .locator(".part.editor .margin-view-overlays > div, .part.editor .glyph-margin-widgets > div")
+      .locator(`css=:scope.${icon}`)
+      .and(this.page.locator(`[style*="top:${line}"]`));
+  }
+
+  /**
    * A notification that holds a text.
    *
    * @param {string} text
