@@ -1,4 +1,4 @@
-"""The Rust core: project configuration, static scan, proofs. Types for `rust_scanner/src/lib.rs`."""
+"""The Rust core: project configuration, static scan, proofs. Types for `rust_scanner/`."""
 
 from collections.abc import Mapping, Sequence
 from typing import final
@@ -9,7 +9,7 @@ __version__: str
 
 @final
 class ProjectConfig:
-    """What pytest would read from the project's configuration file (`_pytest/config/findpaths.py`)."""
+    """What pytest would read from the configuration file (`_pytest/config/findpaths.py`)."""
 
     @property
     def root(self) -> str:
@@ -40,15 +40,15 @@ def project_config(
 ) -> ProjectConfig:
     """Find rootdir and configuration as pytest does for these positional arguments.
 
-    `args` are positional arguments (paths or node ids) as typed, relative to `cwd`. Never raises on a
-    broken configuration file: `error` says what is wrong and the defaults hold.
+    `args` are positional arguments (paths or node ids) as typed, relative to `cwd`. Never raises on
+    a broken configuration file: `error` says what is wrong and the defaults hold.
     """
 @final
 class Scan:
     """A project's static test tree. Thread-safe; all work is done with the GIL released."""
 
     def __new__(cls, config: ProjectConfig, args: Sequence[str] = ()) -> Scan:
-        """`args`: positional arguments as for pytest (absolute paths); none means testpaths or root."""
+        """`args`: positional arguments as for pytest; none means testpaths or root."""
     def refresh(self, overlays: Mapping[str, bytes] = ...) -> list[str]:
         """Walk and (re)scan what changed; `overlays` maps absolute paths to unsaved buffers.
 
@@ -64,29 +64,32 @@ class Scan:
         """Absolute paths of the test files, in pytest's order."""
     @property
     def counts(self) -> tuple[int, int]:
-        """(files, tests), where a test is a function, or a literal parametrized case where known."""
+        """(files, tests), where a test is a function, or a parametrized case where known."""
     def items_json(self, path: str) -> bytes:
         """The `TestItem`s of one file, a JSON array as in the editor protocol; `[]` if unknown."""
     def tree_json(self) -> bytes:
-        """All `TestItem`s: directories and packages, then files with their content, parents first."""
+        """All `TestItem`s: directories and packages, then files with content, parents first."""
 
 @final
 class InputSet:
     """Files and directories as they are now; proves later that they have not changed since.
 
-    A file is its stat tuple (mtime_ns, ctime_ns, size, inode, device; through symlinks, and the link's
-    own for links), or its absence. A directory is its stat tuple, and where that differs its listing:
-    the sorted names that an import or pytest's collection could depend on.
+    A file is its stat tuple (mtime_ns, ctime_ns, size, inode, device; through symlinks, and the
+    link's own for links), or its absence. A directory is its stat tuple, and where that differs its
+    listing: the sorted names that an import or pytest's collection could depend on.
     """
 
     def __new__(cls, files: Sequence[str], dirs: Sequence[str]) -> InputSet:
-        """Snapshot now, in parallel, GIL released. Missing or unreadable paths are recorded as such."""
+        """Snapshot now, in parallel, GIL released. Missing or unreadable paths are states."""
     def changed(self, limit: int = 20) -> list[str]:
-        """Verify in one parallel pass, GIL released: up to `limit` paths that differ; empty = proven."""
+        """Verify in one parallel pass, GIL released: up to `limit` paths that differ; none = proven.
+
+        A limit of 0 counts as 1.
+        """
     @property
     def newest_ctime_ns(self) -> int:
-        """The latest ctime of the files, in ns since the epoch (0 for none): a snapshot younger than
-        this is racy."""
+        """The latest ctime of the files, in ns since the epoch (0 for none): a snapshot younger
+        than this is racy."""
     @property
     def taken_ns(self) -> int:
         """When the snapshot was begun, in ns since the epoch: to compare `newest_ctime_ns` with."""

@@ -88,6 +88,8 @@ def mismatch(warmth: Warmth, request: RunRequest, today: datetime.date) -> str |
     if warmth.name == "modules":
         if key.dynamic:
             return "--lf or --ff choose the files"
+        if warmth.key.conftests != key.conftests:
+            return "another set of conftests"
         if warmth.key.selection != key.selection:
             return "another selection of files"
     elif warmth.conftests and key.conftests[: len(warmth.conftests)] != warmth.conftests:

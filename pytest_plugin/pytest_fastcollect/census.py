@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib.machinery
 import importlib.util
 import io
 import os
@@ -32,7 +31,10 @@ _HARMLESS_COMMANDS = {
     ("uname", "-p"): (),
 }
 """Subprocesses that read nothing but the files named: no reason to leave an import to each run."""
-_IMPORT_SYSTEM = {importlib.machinery.PathFinder.find_spec.__func__.__code__.co_filename}  # type: ignore[attr-defined]
+_IMPORT_SYSTEM = {
+    "_frozen_importlib_external", "importlib._bootstrap_external", "importlib.metadata",
+    "importlib_metadata", "pkg_resources", "pkgutil",
+}  # fmt: skip
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -75,7 +77,7 @@ class Audit:
         elif event in ("os.listdir", "os.scandir"):
             path = "." if args[0] is None else args[0]
             if not _is_system(path):
-                self._listed(_absolute(path), sys._getframe(1).f_code.co_filename)
+                self._listed(_absolute(path), sys._getframe(1).f_globals.get("__name__"))
         elif event == "ctypes.dlopen" and isinstance(args[0], (str, bytes)):
             if os.path.dirname(args[0]):
                 self.observed.files.add(_absolute(args[0]))
@@ -88,9 +90,9 @@ class Audit:
         ):
             self.observed.hazards.append(f"{event} ({_short(args)})")
 
-    def _listed(self, path: str, by: str) -> None:
-        """The import system looks for names of modules only; anyone else may use every name, and
-        what stands for those is the directory's own stat."""
+    def _listed(self, path: str, by: object) -> None:
+        """The import system looks for modules and distributions only; anyone else may use every
+        name, and what stands for those is the directory's own stat."""
         inputs = self.observed.directories if by in _IMPORT_SYSTEM else self.observed.files
         inputs.add(path)
 

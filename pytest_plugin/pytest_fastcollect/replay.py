@@ -12,6 +12,7 @@ import gc
 import hashlib
 import importlib
 import importlib.abc
+import inspect
 import os
 import sys
 import time
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import _pytest.assertion
+import _pytest.pathlib
 import pytest
 from _pytest.assertion.rewrite import AssertionRewritingHook
 from _pytest.config import apply_warning_filters, get_config
@@ -125,9 +127,43 @@ class _TracedEnviron(type(os.environ)):  # type: ignore[misc]
             type(self).reads.add(os.fsdecode(key))
         return bool(super().__contains__(key))
 
+    def __delitem__(self, key: str) -> None:
+        type(self).reads.add(os.fsdecode(key))
+        super().__delitem__(key)
+
     def __iter__(self) -> Iterator[str]:
         type(self).iterated = True
         yield from super().__iter__()
+
+    def __len__(self) -> int:
+        type(self).iterated = True
+        return int(super().__len__())
+
+    def __repr__(self) -> str:
+        type(self).iterated = True
+        return str(super().__repr__())
+
+
+class _TracedArgv(list[str]):
+    """`sys.argv` that notes whether anything but the program's name is read. For probes only."""
+
+    read = False
+
+    def __getitem__(self, index: Any) -> Any:
+        self.read = self.read or index != 0
+        return super().__getitem__(index)
+
+    def __contains__(self, argument: object) -> bool:
+        self.read = True
+        return super().__contains__(argument)
+
+    def __iter__(self) -> Iterator[str]:
+        self.read = True
+        return super().__iter__()
+
+    def __len__(self) -> int:
+        self.read = True
+        return super().__len__()
 
 
 @contextlib.contextmanager
@@ -163,6 +199,7 @@ class Replay:
         self._output = census.Output()
         self._hook_modules = _hook_modules(plan.record)
         self._audit: census.Audit | None = None
+        self._argv = _TracedArgv()
         self._baseline = census.Census.take()
         self.report = Report()
 
@@ -173,7 +210,9 @@ class Replay:
         sys.argv[:] = self._plan.record.argv
         importlib.invalidate_caches()  # a directory that was not there may be by now
         self.report.directories.update(filter(None, map(os.path.abspath, sys.path)))
-        self._audit = census.Audit() if self._plan.probe else None
+        if self._plan.probe:
+            self._audit = census.Audit()
+            sys.argv = self._argv = _TracedArgv(sys.argv)
         with (
             self._output.watch(),
             _traced_environ(self.report, self._plan.environ),
@@ -225,6 +264,9 @@ class Replay:
             self.report.files |= observed.files
             self.report.directories |= observed.directories
             hazard = hazard or next(iter(observed.hazards), None)
+            if self._argv.read:
+                self._argv.read = False
+                hazard = hazard or "reads sys.argv at import"
         if hazard:
             raise Barrier(hazard, module)
 
@@ -232,7 +274,9 @@ class Replay:
     def _import_system(self) -> Iterator[None]:
         """pytest's assertion rewriting and our count of imports, for the duration."""
         record = self._plan.record
-        config = get_config()
+        config: Any = get_config()
+        if not hasattr(config, "inicfg"):
+            config.inicfg = {}  # up to pytest 9.0 only parsing a command line sets it
         hook: Any = _pytest.assertion.install_importhook(config)
         hook.__class__ = _ExactHook
         hook.fnpats = record.python_files
@@ -404,24 +448,27 @@ def _path_with_root(path: Path, record: Record) -> list[str]:
     """`sys.path` as `import_path` will leave it before it imports: a run does that part itself."""
     if record.import_mode == "importlib":
         return list(sys.path)
-    from _pytest.pathlib import CouldNotResolvePathError, resolve_pkg_root_and_module_name
-
-    try:
-        root, _ = resolve_pkg_root_and_module_name(
-            path, consider_namespace_packages=record.consider_namespace_packages
-        )
-    except CouldNotResolvePathError:
-        root = path.parent
+    root = str(_package_root(path, record))
     if record.import_mode == "append":
-        return [*sys.path, str(root)] if str(root) not in sys.path else list(sys.path)
-    return [str(root), *sys.path] if str(root) != sys.path[0] else list(sys.path)
+        return [*sys.path, root] if root not in sys.path else list(sys.path)
+    return [root, *sys.path] if root != sys.path[0] else list(sys.path)
+
+
+def _package_root(path: Path, record: Record) -> Path:
+    resolve = getattr(_pytest.pathlib, "resolve_pkg_root_and_module_name", None)
+    if resolve is None:  # pytest 8.0
+        package = resolve_package_path(path)
+        return path.parent if package is None else package.parent
+    try:
+        root, _ = resolve(path, consider_namespace_packages=record.consider_namespace_packages)
+    except _pytest.pathlib.CouldNotResolvePathError:
+        return path.parent
+    return Path(root)
 
 
 def _import(path: Path, record: Record) -> None:
     """As `_pytest.python.importtestmodule` and `_importconftest` do."""
-    import_path(
-        path,
-        mode=record.import_mode,
-        root=Path(record.root),
-        consider_namespace_packages=record.consider_namespace_packages,
-    )
+    options: dict[str, Any] = {"mode": record.import_mode, "root": Path(record.root)}
+    if "consider_namespace_packages" in inspect.signature(import_path).parameters:
+        options["consider_namespace_packages"] = record.consider_namespace_packages
+    import_path(path, **options)

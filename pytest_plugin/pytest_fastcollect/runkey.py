@@ -18,7 +18,7 @@ from fastcollect_lsp.protocol import RunKey
 # their import. What is not named here, above all every option of other plugins, is part of the key.
 _IRRELEVANT = frozenset(
     """
-    verbose no_header no_summary no_fold_skipped force_short_summary reportchars
+    verbose quiet no_header no_summary no_fold_skipped force_short_summary reportchars
     disable_warnings showlocals tbstyle xfail_tb show_capture fulltrace color code_highlight
     pastebin keyword markexpr deselect maxfail stepwise stepwise_skip stepwise_reset collectonly
     durations durations_min capture usepdb usepdb_cls trace runxfail xmlpath junitprefix

@@ -27,6 +27,8 @@ class Bad:
     cure: Mapping[str, str | None] = field(default_factory=dict)
     warm: bool = True
     """Whether there is anything that can be warm with it in place."""
+    internal: bool = False
+    """Whether pytest shows its own frames, and with them those of all plugins that wrap its hooks."""
 
 
 BAD = {
@@ -47,7 +49,12 @@ BAD = {
         warm=False,
     ),
     "sys.exit at import": Bad(
-        {"test_bad.py": "import sys\nsys.exit(3)\n"}, 2, "", {"test_bad.py": GOOD}
+        {"test_bad.py": "import sys\nsys.exit(3)\n"},
+        3,
+        "INTERNALERROR",
+        {"test_bad.py": GOOD},
+        warm=False,
+        internal=True,
     ),
     "an exception at import": Bad(
         {"test_bad.py": "raise RuntimeError('at import')\n"},
@@ -95,7 +102,11 @@ def test_broken_and_mended(name: str, project: MakeProject) -> None:
     assert first.exit == bad.exit, first.output
     _settle(bench)
     broken = bench.compare_warm() if bad.warm else bench.compare()
-    assert not broken.differences, broken.differences[-1]
+    if bad.internal:
+        assert broken.cold.exit == broken.warm.exit
+        assert broken.cold.outcomes == broken.warm.outcomes
+    else:
+        assert not broken.differences, broken.differences[-1]
     assert (broken.cold.exit, bad.says in broken.cold.output) == (bad.exit, True)
 
     bench.write(bad.cure)
@@ -105,6 +116,13 @@ def test_broken_and_mended(name: str, project: MakeProject) -> None:
     _settle(bench)
     mended = bench.compare_warm()
     assert not mended.differences, mended.differences[-1]
+
+
+@pytest.mark.xfail(strict=True, reason="our hook wrapper is a frame of pytest's INTERNALERROR")
+def test_internal_error_shows_pytest_only(project: MakeProject) -> None:
+    bench = project({**CONFTEST, **BAD["sys.exit at import"].files})
+    bench.pytest()
+    assert "pytest_fastcollect" not in bench.pytest().output
 
 
 def _settle(bench: SmallBench) -> None:

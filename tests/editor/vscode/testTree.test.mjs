@@ -52,7 +52,7 @@ journey("tree", async ({ project, codeServer, fastcollect, step, watch }) => {
   await step("a broken file says so while the others remain", async () => {
     await window.typeAtEnd("\n\ndef broken(");
     await window.errorRow(/^line 12: SyntaxError: /).waitFor();
-    await window.gutterMark("testing-run-all", 12).waitFor();
+    await window.gutterMark("testing-run-all-icon", 12).waitFor();
     await window.page.locator(".view-overlays .squiggly-error").first().waitFor();
     for (const row of ["test_orders.py", ...PRICES_ROWS]) {
       assert.ok(await window.row(row).isVisible(), row);
@@ -61,7 +61,7 @@ journey("tree", async ({ project, codeServer, fastcollect, step, watch }) => {
 
   await step("a repaired file has its tests again", async () => {
     await window.typeAtEnd("):\n    pass\n");
-    await window.gutterMark("testing-run-all", 1).waitFor();
+    await window.gutterMark("testing-run-all-icon", 1).waitFor();
     await window.showsRows([
       ...["tests", "test_orders.py", "test_empty_order", "test_refund"],
       ...PRICES_ROWS,

@@ -1,11 +1,10 @@
-"""What the scanner's tests share: projects made of texts, real pytest, and the comparison of both."""
+"""What the scanner's tests share: projects made of texts, real pytest, and a comparison of both."""
 
 from __future__ import annotations
 
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,7 +104,9 @@ class Tree:
 
     def is_dynamic(self, node_id: str) -> bool:
         """Whether the nearest known item at or above `node_id` is dynamic, or any above it."""
-        return any(self.by_id[above]["dynamic"] for above in ancestors(node_id) if above in self.by_id)
+        return any(
+            self.by_id[above]["dynamic"] for above in ancestors(node_id) if above in self.by_id
+        )
 
 
 def scan_tree(cwd: Path, args: Sequence[str] = ()) -> Tree:
@@ -141,7 +142,10 @@ class Differences:
     missing: Sequence[str]
     """Functions that the scan does not have."""
     undeclared: Sequence[str]
-    """Cases and functions that it does not have although nothing there is dynamic."""
+    """Cases and functions that it does not have although nothing there is dynamic.
+
+    Of files that it has: others are known to plugins only.
+    """
     invented: Sequence[str]
     """Functions that pytest does not have."""
     wrong: Sequence[str]
@@ -160,7 +164,11 @@ def compare(tree: Tree, collected: Collected) -> Differences:
     known, real = set(functions), set(expected)
     return Differences(
         missing=[node for node in expected if node not in known],
-        undeclared=[node for node in ids if node not in exact and not tree.is_dynamic(node)],
+        undeclared=[
+            node
+            for node in ids
+            if node not in exact and ancestors(node)[-1] in tree.by_id and not tree.is_dynamic(node)
+        ],
         invented=[node for node in functions if node not in real and counts(node)],
         wrong=[node for node in exact - set(ids) if counts(node)],
     )

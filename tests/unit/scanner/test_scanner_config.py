@@ -13,9 +13,9 @@ from _pytest.config import get_config
 from _pytest.config.findpaths import determine_setup
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from scanner_support import write_files
 
 from fastcollect_lsp._core import project_config
+from tests.unit.scanner.scanner_support import write_files
 
 OPTIONS = ("python_files", "python_classes", "python_functions", "testpaths", "norecursedirs")
 INI = "[pytest]\npython_files = {}\n"
@@ -90,17 +90,28 @@ LAYOUTS = {
     "pytest.toml": Layout({"pytest.toml": "[pytest]\npython_files = ['a', 'b']\n"}, "pytest.toml"),
     "empty pytest.toml": Layout({"pytest.toml": ""}, "pytest.toml"),
     ".pytest.toml": Layout({".pytest.toml": "[pytest]\ntestpaths = ['a']\n"}, ".pytest.toml"),
-    "ini_options": Layout({"pyproject.toml": TOOL + "python_files = 'a \"b c\"'\n"}, "pyproject.toml"),
-    "ini_options list": Layout({"pyproject.toml": TOOL + "testpaths = ['a b']\n"}, "pyproject.toml"),
-    "tool.pytest": Layout({"pyproject.toml": "[tool.pytest]\ntestpaths = ['a b']\n"}, "pyproject.toml"),
+    "ini_options": Layout(
+        {"pyproject.toml": TOOL + "python_files = 'a \"b c\"'\n"}, "pyproject.toml"
+    ),
+    "ini_options list": Layout(
+        {"pyproject.toml": TOOL + "testpaths = ['a b']\n"}, "pyproject.toml"
+    ),
+    "tool.pytest": Layout(
+        {"pyproject.toml": "[tool.pytest]\ntestpaths = ['a b']\n"}, "pyproject.toml"
+    ),
     "tool.pytest with empty ini_options": Layout(
         {"pyproject.toml": "[tool.pytest]\ntestpaths = ['a']\n[tool.pytest.ini_options]\n"},
         "pyproject.toml",
     ),
-    "tool.pytest, empty": Layout({"pyproject.toml": "[tool.pytest]\n", "a/x": ""}, "pyproject.toml"),
+    "tool.pytest, empty": Layout(
+        {"pyproject.toml": "[tool.pytest]\n", "a/x": ""}, "pyproject.toml"
+    ),
     "plain pyproject": Layout({"pyproject.toml": "[project]\nname = 'x'\n"}, "pyproject.toml"),
     "plain pyproject below setup.py": Layout(
-        {"sub/pyproject.toml": "", "setup.py": "", SUB: ""}, "sub/pyproject.toml", args=["sub"], root="sub"
+        {"sub/pyproject.toml": "", "setup.py": "", SUB: ""},
+        "sub/pyproject.toml",
+        args=["sub"],
+        root="sub",
     ),
     "tox.ini": Layout({"tox.ini": "[tox]\n[pytest]\nnorecursedirs = x\n"}, "tox.ini"),
     "tox.ini without pytest": Layout({"tox.ini": "[tox]\n"}, None),
@@ -109,19 +120,29 @@ LAYOUTS = {
     "setup.py": Layout({"setup.py": "", SUB: ""}, None, args=["sub"]),
     "setup.py above cwd": Layout({"setup.py": "", "sub/x": ""}, None, cwd="sub"),
     "all": Layout(
-        {"pytest.ini": "", "pyproject.toml": TOOL, "tox.ini": "[pytest]\n", "setup.cfg": "[tool:pytest]\n"},
+        {
+            "pytest.ini": "",
+            "pyproject.toml": TOOL,
+            "tox.ini": "[pytest]\n",
+            "setup.cfg": "[tool:pytest]\n",
+        },
         "pytest.ini",
     ),
     "tox.ini wins over setup.cfg": Layout(
         {"tox.ini": "[pytest]\n", "setup.cfg": "[tool:pytest]\n"}, "tox.ini"
     ),
-    "pyproject wins over tox.ini": Layout({"pyproject.toml": TOOL, "tox.ini": "[pytest]\n"}, "pyproject.toml"),
+    "pyproject wins over tox.ini": Layout(
+        {"pyproject.toml": TOOL, "tox.ini": "[pytest]\n"}, "pyproject.toml"
+    ),
     "plain pyproject loses against tox.ini above": Layout(
         {"sub/pyproject.toml": "", "tox.ini": "[pytest]\n", SUB: ""}, "tox.ini", args=[SUB]
     ),
     "nested, from above": Layout({"pytest.ini": "", "sub/pytest.ini": "", SUB: ""}, "pytest.ini"),
     "nested, argument below": Layout(
-        {"pytest.ini": "", "sub/pytest.ini": "", SUB: ""}, "sub/pytest.ini", args=["sub"], root="sub"
+        {"pytest.ini": "", "sub/pytest.ini": "", SUB: ""},
+        "sub/pytest.ini",
+        args=["sub"],
+        root="sub",
     ),
     "nested, cwd below": Layout(
         {"pytest.ini": "", "sub/pytest.ini": "", SUB: ""}, "sub/pytest.ini", cwd="sub", root="sub"
@@ -130,15 +151,23 @@ LAYOUTS = {
         {"sub/pytest.ini": "", SUB: ""}, "sub/pytest.ini", args=[f"{SUB}::test_x[a::b]"], root="sub"
     ),
     "two arguments": Layout(
-        {"pytest.ini": "", "sub/pytest.ini": "", "b/pytest.ini": "", SUB: ""}, "pytest.ini", args=["sub", "b"]
+        {"pytest.ini": "", "sub/pytest.ini": "", "b/pytest.ini": "", SUB: ""},
+        "pytest.ini",
+        args=["sub", "b"],
     ),
     "two arguments, none above": Layout(
         {"a/x": "", "b/pytest.ini": ""}, "b/pytest.ini", args=["a", "b"], root="b"
     ),
-    "argument above cwd": Layout({"pytest.ini": "", "a/b/x": ""}, "pytest.ini", cwd="a/b", args=["../.."]),
+    "argument above cwd": Layout(
+        {"pytest.ini": "", "a/b/x": ""}, "pytest.ini", cwd="a/b", args=["../.."]
+    ),
     "argument beside cwd": Layout({"a/x": "", "b/x": ""}, None, cwd="a", args=["../b"]),
-    "argument that does not exist": Layout({"a/x": ""}, None, cwd="a", args=["nowhere", "-x"], root="a"),
-    "a directory called pytest.ini": Layout({"pytest.ini/x": "", "tox.ini": "[pytest]\n"}, "tox.ini"),
+    "argument that does not exist": Layout(
+        {"a/x": ""}, None, cwd="a", args=["nowhere", "-x"], root="a"
+    ),
+    "a directory called pytest.ini": Layout(
+        {"pytest.ini/x": "", "tox.ini": "[pytest]\n"}, "tox.ini"
+    ),
     "-c": Layout(
         {"pytest.ini": "", "sub/other.ini": INI.format("x")},
         "sub/other.ini",
@@ -146,17 +175,31 @@ LAYOUTS = {
         given={"inifile": "sub/other.ini"},
     ),
     "-c without a pytest section": Layout({"a.cfg": "[x]\n"}, "a.cfg", given={"inifile": "a.cfg"}),
-    "-c toml": Layout({"a.toml": "[pytest]\ntestpaths = ['x']\n"}, "a.toml", given={"inifile": "a.toml"}),
-    "-c toml with tool table": Layout({"a.toml": TOOL + "testpaths = 'x y'\n"}, "a.toml", given={"inifile": "a.toml"}),
-    "--rootdir": Layout({"pytest.ini": "", "sub/x": ""}, "pytest.ini", root="sub", given={"rootdir": "sub"}),
-    "--rootdir without configuration": Layout({"setup.py": "", "sub/x": ""}, None, root="sub", given={"rootdir": "sub"}),
+    "-c toml": Layout(
+        {"a.toml": "[pytest]\ntestpaths = ['x']\n"}, "a.toml", given={"inifile": "a.toml"}
+    ),
+    "-c toml with tool table": Layout(
+        {"a.toml": TOOL + "testpaths = 'x y'\n"}, "a.toml", given={"inifile": "a.toml"}
+    ),
+    "--rootdir": Layout(
+        {"pytest.ini": "", "sub/x": ""}, "pytest.ini", root="sub", given={"rootdir": "sub"}
+    ),
+    "--rootdir without configuration": Layout(
+        {"setup.py": "", "sub/x": ""}, None, root="sub", given={"rootdir": "sub"}
+    ),
     "-c and --rootdir": Layout(
-        {"a.ini": "", "sub/x": ""}, "a.ini", root="sub", given={"inifile": "a.ini", "rootdir": "sub"}
+        {"a.ini": "", "sub/x": ""},
+        "a.ini",
+        root="sub",
+        given={"inifile": "a.ini", "rootdir": "sub"},
     ),
     "BOM, CRLF and continuation": Layout(
-        {"pytest.ini": "\ufeff[pytest]\r\npython_files =\r\n  a.py # no comment\r\n\r\n  b.py\r\n"}, "pytest.ini"
+        {"pytest.ini": "\ufeff[pytest]\r\npython_files =\r\n  a.py # no comment\r\n\r\n  b.py\r\n"},
+        "pytest.ini",
     ),
-    "scalars in ini_options": Layout({"pyproject.toml": TOOL + "python_files = true\n"}, "pyproject.toml"),
+    "scalars in ini_options": Layout(
+        {"pyproject.toml": TOOL + "python_files = true\n"}, "pyproject.toml"
+    ),
 }
 
 
@@ -170,7 +213,10 @@ def test_layout(root: Path, layout: Layout) -> None:
 
 
 BROKEN = {
-    "ini syntax": ({"pytest.ini": "[pytest]\nnonsense\n"}, "pytest.ini:2: unexpected line: 'nonsense'"),
+    "ini syntax": (
+        {"pytest.ini": "[pytest]\nnonsense\n"},
+        "pytest.ini:2: unexpected line: 'nonsense'",
+    ),
     "ini twice": ({"tox.ini": "[pytest]\na = 1\na = 2\n"}, "tox.ini:3: duplicate name 'a'"),
     "ini without section": ({"setup.cfg": "a = 1\n"}, "setup.cfg:1: no section header defined"),
     "toml syntax": ({"pyproject.toml": "[tool\n"}, "pyproject.toml: "),
@@ -180,9 +226,18 @@ BROKEN = {
         {"pyproject.toml": "[tool.pytest]\na = 1\n[tool.pytest.ini_options]\nb = '1'\n"},
         "Cannot use both",
     ),
-    "stray options": ({"pytest.toml": "testpaths = ['a']\n"}, "(found top-level options: testpaths)"),
-    "a string where a list is due": ({"pytest.toml": "[pytest]\ntestpaths = 'a'\n"}, "expects a list"),
-    "a number in a list": ({"pytest.toml": "[pytest]\ntestpaths = [1]\n"}, "item at index 0 is int: 1"),
+    "stray options": (
+        {"pytest.toml": "testpaths = ['a']\n"},
+        "(found top-level options: testpaths)",
+    ),
+    "a string where a list is due": (
+        {"pytest.toml": "[pytest]\ntestpaths = 'a'\n"},
+        "expects a list",
+    ),
+    "a number in a list": (
+        {"pytest.toml": "[pytest]\ntestpaths = [1]\n"},
+        "item at index 0 is int: 1",
+    ),
     "open quotation": ({"pytest.ini": INI.format("'a")}, "No closing quotation"),
     "broken file beside the one that counts": ({"pytest.ini": "", "tox.ini": "x"}, "tox.ini:1"),
     "tool is no table": ({"pyproject.toml": "tool = 1\n"}, "'tool'"),
@@ -223,16 +278,19 @@ def test_rootdir_expands_variables(root: Path, monkeypatch: pytest.MonkeyPatch) 
 
 LINES = st.sampled_from(
     [
-        "[pytest]", "[other]", "[x", "[]", "[ pytest ]", "[pytest] # x", "a=1", "python_files = a b", "a: 2", "b:c=d",
-        "testpaths = 'x y' z", "  more", "\tmore\\ words", "# comment", "  ; comment", "", " ", "=x", "noise", "é = ü",
-        "norecursedirs =", "\x0c", "a = \x1c", "python_classes = \"a", "x = [y]", "\u2028y = 1", "k = v ; c",
+        "[pytest]", "[other]", "[x", "[]", "[ pytest ]", "[pytest] # x", "a=1", "a: 2", "b:c=d",
+        "python_files = a b", "testpaths = 'x y' z", "  more", "\tmore\\ words", "# comment", "  ; comment",
+        "", " ", "=x", "noise", "é = ü", "norecursedirs =", "\x0c", "a = \x1c", "python_classes = \"a",
+        "x = [y]", "\u2028y = 1", "k = v ; c",
     ]
 )  # fmt: skip
 
 
 @given(st.lists(LINES, max_size=8), st.sampled_from(["\n", "\r\n", "\r"]), st.booleans())
 @example(["[pytest]", "python_files = a", "[x"], "\n", True)
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_any_ini_file(root: Path, lines: list[str], newline: str, bom: bool) -> None:
     text = ("\ufeff" if bom else "") + newline.join(lines)
     (root / "pytest.ini").write_bytes(text.encode())

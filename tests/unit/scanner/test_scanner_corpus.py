@@ -10,7 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from scanner_support import collect, compare, parse_archive, scan_tree, write_files
+
+from tests.unit.scanner.scanner_support import (
+    collect,
+    compare,
+    parse_archive,
+    scan_tree,
+    write_files,
+)
 
 INI = "[pytest]\naddopts = --import-mode=importlib\n"
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.txt"))
@@ -20,7 +27,8 @@ def read(path: Path, root: Path) -> str:
     """Write the project; what is promised."""
     head, files = parse_archive(path.read_text(encoding="utf-8"))
     write_files(root, files)
-    return head.split("\n", 1)[0]
+    promise, _, _ = head.partition("\n")
+    return promise
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
@@ -41,7 +49,9 @@ def test_corpus(path: Path, root: Path, scratch: Path) -> None:
         assert promise == "dynamic"
         dynamic = [item for item in tree.items if item["dynamic"]]
         assert dynamic and all(item["reason"] for item in dynamic)
-        exact = [item["id"] for item in tree.leaves if "test_exact" in item["id"] and item["dynamic"]]
+        exact = [
+            item["id"] for item in tree.leaves if "test_exact" in item["id"] and item["dynamic"]
+        ]
         assert not exact, "what one file decides is not dynamic"
 
 
@@ -74,8 +84,14 @@ def test_arguments(root: Path, scratch: Path, args: list[str]) -> None:
         "@pytest.mark.parametrize('v', [1, 2])\n"
         "def test_3(x, v): pass\n"
     )
-    names = ["a/test_1.py", "a/helper.py", "a/package/__init__.py", "a/package/test_p.py", "b/test_b.py"]
-    write_files(root, {name: test_file for name in [*names, "build/test_1.py"]} | {"pytest.ini": INI})
+    names = [
+        "a/test_1.py",
+        "a/helper.py",
+        "a/package/__init__.py",
+        "a/package/test_p.py",
+        "b/test_b.py",
+    ]
+    write_files(root, dict.fromkeys([*names, "build/test_1.py"], test_file) | {"pytest.ini": INI})
     collected = collect(Path(sys.executable), root, scratch, args)
     tree = scan_tree(root, [str(root / arg) for arg in args])
     assert sorted(item["id"] for item in tree.leaves) == sorted(set(collected.ids))

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { chromiumProgram, codeServerEntry, DEADLINE, EXTENSION } from "./machine.mjs";
 import { Daemon, run } from "./program.mjs";
-import { Workbench } from "./workbench.mjs";
+import { LINE_HEIGHT, Workbench } from "./workbench.mjs";
 import { chromium } from "playwright-core";
 
 const USER_SETTINGS = {
@@ -12,6 +12,7 @@ const USER_SETTINGS = {
   "editor.autoIndent": "none",
   "editor.autoClosingBrackets": "never",
   "editor.autoClosingQuotes": "never",
+  "editor.lineHeight": LINE_HEIGHT,
   "editor.quickSuggestions": { other: "off", comments: "off", strings: "off" },
   "editor.suggestOnTriggerCharacters": false,
   "editor.wordBasedSuggestions": "off",

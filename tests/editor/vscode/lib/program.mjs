@@ -66,12 +66,23 @@ export class Daemon {
     }
   }
 
-  /** Ends the program and what it has started in its group. */
+  /**
+   * Ends the program and what it has started in its group. What outlives the program is not asked but
+   * killed: an extension host would take the end of its language server for a crash, and start another.
+   */
   async stop() {
     const { pid } = this.#child;
-    if (pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null) {
-      process.kill(-pid, "SIGTERM");
-      await this.#ended;
+    if (pid === undefined) {
+      return;
+    }
+    this.#child.kill("SIGTERM");
+    await this.#ended;
+    try {
+      process.kill(-pid, "SIGKILL");
+    } catch (error) {
+      if (/** @type {NodeJS.ErrnoException} */ (error).code !== "ESRCH") {
+        throw error;
+      }
     }
   }
 }

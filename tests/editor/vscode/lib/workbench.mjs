@@ -5,6 +5,9 @@ import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { SHOTS } from "./machine.mjs";
 
+/** Of the editor, in pixels: where a line is tells which line it is. */
+export const LINE_HEIGHT = 20;
+
 /** Runs in the page. */
 function readRows() {
   return [...document.querySelectorAll(".test-explorer .monaco-list-row")]
@@ -131,16 +134,14 @@ export class Workbench {
   }
 
   /**
-   * A mark beside a line of the open file.
+   * A mark beside a line of the open file, which is short enough not to be scrolled.
    *
    * @param {string} icon
    * @param {number} line from 1
    */
   gutterMark(icon, line) {
-    return this.page
-      .locator(".part.editor .margin-view-overlays > div, .part.editor .glyph-margin-widgets > div")
-      .locator(`css=:scope.${icon}`)
-      .and(this.page.locator(`[style*="top:${line}"]`));
+    const top = (line - 1) * LINE_HEIGHT;
+    return this.page.locator(`.glyph-margin-widgets .codicon-${icon}[style*="top: ${top}px;"]`);
   }
 
   /**
