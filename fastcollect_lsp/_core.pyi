@@ -50,14 +50,16 @@ class Scan:
     def __new__(cls, config: ProjectConfig, args: Sequence[str] = ()) -> Scan:
         """`args`: positional arguments as for pytest; none means testpaths or root."""
     def refresh(self, overlays: Mapping[str, bytes] = ...) -> list[str]:
-        """Walk and (re)scan what changed; `overlays` maps absolute paths to unsaved buffers.
+        """Walk and (re)scan what changed; `overlays` maps absolute paths to unsaved buffers, all of
+        them: a file that is not among them is read from disk.
 
         Returns the absolute paths whose items differ from before, or that vanished, sorted.
         """
     def update(self, path: str, text: bytes | None) -> bool:
         """Scan one file again, from `text` (an unsaved buffer) or from disk when None.
 
-        Returns whether its items differ from before.
+        Returns whether its items differ from before. A path that the last `refresh` did not find is
+        no test file: nothing happens.
         """
     @property
     def paths(self) -> list[str]:
@@ -66,7 +68,10 @@ class Scan:
     def counts(self) -> tuple[int, int]:
         """(files, tests), where a test is a function, or a parametrized case where known."""
     def items_json(self, path: str) -> bytes:
-        """The `TestItem`s of one file, a JSON array as in the editor protocol; `[]` if unknown."""
+        """The `TestItem`s of one file, a JSON array as in the editor protocol; `[]` if unknown.
+
+        Dynamic items have a `reason` besides, for people.
+        """
     def tree_json(self) -> bytes:
         """All `TestItem`s: directories and packages, then files with content, parents first."""
 
@@ -82,7 +87,7 @@ class InputSet:
     def __new__(cls, files: Sequence[str], dirs: Sequence[str]) -> InputSet:
         """Snapshot now, in parallel, GIL released. Missing or unreadable paths are states."""
     def changed(self, limit: int = 20) -> list[str]:
-        """Verify in one parallel pass, GIL released: up to `limit` paths that differ; none = proven.
+        """Verify in one parallel pass, GIL released: up to `limit` paths that differ; [] = proven.
 
         A limit of 0 counts as 1.
         """

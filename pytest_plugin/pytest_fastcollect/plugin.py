@@ -148,7 +148,11 @@ def _act(config: pytest.Config, action: str) -> int:
 
 
 @pytest.hookimpl(specname="pytest_load_initial_conftests")
-def _before_conftests(early_config: pytest.Config) -> None:
+def pytest_fastcollect_before_conftests(early_config: pytest.Config) -> None:
+    """After what others do first (up to pytest 8.3 `pythonpath` is set then), before conftests.
+
+    pytest looks at functions as hooks only if their name begins with `pytest_`.
+    """
     recorder = early_config.stash[STATE].recorder
     if recorder is not None:
         recorder.mark()

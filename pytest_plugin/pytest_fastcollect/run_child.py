@@ -78,7 +78,7 @@ def _pidfd() -> int:
 
 
 def die_with_peer(sock: socket.socket, target: int) -> None:
-    """Have the kernel kill `target` (a pid, or minus a process group) when the peer of `sock` closes.
+    """Have the kernel kill `target` (a pid, or minus a group) when the peer of `sock` closes.
 
     Only for sockets on which nothing is received meanwhile: any arrival would do the same. This
     works while user code runs, and when whoever else would have watched is gone already.

@@ -57,7 +57,7 @@ impl Facts {
         }
         let entry = match self.overlays.get(path) {
             Some(text) => buffer(text, self.before.get(path)),
-            None => disk(path, self.before.get(path)),
+            None => disk(path, self.before.get(path), SystemTime::now()),
         };
         let reading = Arc::clone(&entry.reading);
         self.lock().insert(path.to_owned(), entry);
@@ -69,7 +69,7 @@ impl Facts {
         let known = self.lock().remove(path);
         let entry = match text {
             Some(text) => buffer(text, known.as_ref()),
-            None => disk(path, known.as_ref()),
+            None => disk(path, known.as_ref(), SystemTime::now()),
         };
         let reading = Arc::clone(&entry.reading);
         self.lock().insert(path.to_owned(), entry);
@@ -94,7 +94,8 @@ fn buffer(text: &[u8], known: Option<&Entry>) -> Entry {
     }
 }
 
-fn disk(path: &Path, known: Option<&Entry>) -> Entry {
+/// The facts of a file on disk; `now` is given for the tests' sake.
+fn disk(path: &Path, known: Option<&Entry>, now: SystemTime) -> Entry {
     // The state is taken before the text: a change in between shows the next time.
     let state = FileState::of(path);
     if let Some(known) = known.filter(|known| known.is_certain)
@@ -102,7 +103,7 @@ fn disk(path: &Path, known: Option<&Entry>) -> Entry {
     {
         return known.clone();
     }
-    let is_certain = state.stat().is_ok_and(|stat| !stat.is_racy(SystemTime::now()));
+    let is_certain = state.stat().is_ok_and(|stat| !stat.is_racy(now));
     let reading = match std::fs::read(path) {
         Ok(text) => guarded(&text),
         Err(error) => Err(format!("cannot be read: {error}")),
@@ -122,4 +123,37 @@ fn renewed(reading: Reading, known: Option<&Entry>) -> Arc<Reading> {
 fn guarded(text: &[u8]) -> Reading {
     catch_unwind(AssertUnwindSafe(|| parse(text)))
         .map_err(|_| "internal error of the scanner: the parser panicked".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_file_read_within_the_tick_of_a_change_is_read_again() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("a.py");
+        std::fs::write(&path, "x = 1").expect("written");
+        let changed = std::fs::metadata(&path).and_then(|meta| meta.modified()).expect("mtime");
+        let young = disk(&path, None, changed);
+        assert!(!young.is_certain);
+        let old = disk(&path, Some(&young), changed + Duration::from_secs(10));
+        assert!(old.is_certain && Arc::ptr_eq(&old.reading, &young.reading));
+    }
+
+    #[test]
+    fn what_did_not_change_is_not_parsed_again() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("a.py");
+        std::fs::write(&path, "def test_1(): pass").expect("written");
+        let first = Facts::default().next(Overlays::new());
+        let reading = first.read(&path);
+        let second = first.next(Overlays::new());
+        assert!(Arc::ptr_eq(&reading, &second.read(&path)));
+        std::fs::write(&path, "def test_2(): pass").expect("written");
+        let third = second.next(Overlays::new());
+        assert!(!Arc::ptr_eq(&reading, &third.read(&path)));
+    }
 }

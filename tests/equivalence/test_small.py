@@ -273,6 +273,7 @@ COMMANDS = {
 }
 ALL = {**CASES, **COMMANDS}
 
+
 @pytest.mark.parametrize("name", ALL)
 def test_equal_to_cold(name: str, project: MakeProject) -> None:
     case = ALL[name]

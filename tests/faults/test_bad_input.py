@@ -64,7 +64,7 @@ BAD = {
     ),
     "pytest.exit at import": Bad(
         {"test_bad.py": "import pytest\npytest.exit('enough', 6)\n"},
-        6,
+        2,
         "enough",
         {"test_bad.py": GOOD},
     ),
@@ -78,9 +78,7 @@ BAD = {
         {"test_bad.py": GOOD},
         warm=False,
     ),
-    "not UTF-8": Bad(
-        {"test_bad.py": "# coding: nonsense\n"}, 2, "nonsense", {"test_bad.py": GOOD}
-    ),
+    "not UTF-8": Bad({"test_bad.py": "# coding: nonsense\n"}, 2, "nonsense", {"test_bad.py": GOOD}),
     "ini file that does not parse": Bad(
         {"pytest.ini": "[pytest\naddopts = -q\n"},
         4,

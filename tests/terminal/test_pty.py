@@ -126,9 +126,7 @@ def lines(notes: Path) -> list[str]:
 
 
 @contextlib.contextmanager
-def terminal(
-    bench: SmallBench, *args: str, columns: int = 90
-) -> Iterator["pexpect.spawn[str]"]:
+def terminal(bench: SmallBench, *args: str, columns: int = 90) -> Iterator["pexpect.spawn[str]"]:
     """pytest as the only process of a terminal session."""
     env = {**bench.env, "FASTCOLLECT_TOP_LEVEL": str(os.getpid()), "TERM": "xterm-256color"}
     del env["COLUMNS"]

@@ -123,13 +123,13 @@ fn bytes_that_are_no_text() {
 
 #[test]
 fn deep_nesting_overflows_no_stack() {
-    let depth = 20_000;
+    let depth = 10_000;
     for text in [
         format!("x = {}1{}\n", "(".repeat(depth), ")".repeat(depth)),
-        format!("x = {}1{}\n", "[".repeat(depth), "]".repeat(depth)),
+        format!("x = {}1{}\n", "[".repeat(depth * 10), "]".repeat(depth * 10)),
         format!("x = {}\n", "[".repeat(depth)),
         format!("x = {}1\n", "-".repeat(depth)),
-        format!("x = 1{}\n", "+1".repeat(depth)),
+        format!("x = 1{}\n", "+1".repeat(depth * 10)),
         format!("x = a{}\n", ".b".repeat(depth)),
         format!("x = a{}\n", "()".repeat(depth)),
         format!("x = {}1\n", "lambda: ".repeat(depth / 10)),

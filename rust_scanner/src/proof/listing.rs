@@ -45,7 +45,7 @@ impl DirState {
     /// The state of `path` now.
     #[must_use]
     pub fn of(path: &Path) -> Self {
-        let (names, proven) = read(path);
+        let (names, proven) = read(path, SystemTime::now());
         Self { names, proven: Mutex::new(proven) }
     }
 
@@ -62,7 +62,7 @@ impl DirState {
             (Err(now), None) if self.names.as_ref().err() == Some(&now) => return true,
             _ => {}
         }
-        let (names, proven) = read(path);
+        let (names, proven) = read(path, SystemTime::now());
         let same = names == self.names;
         if same {
             *lock(&self.proven) = proven;
@@ -79,15 +79,15 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// The relevant names of a directory, sorted, and the stat that stands for them.
 ///
 /// The stat is taken first, so that a change during the listing shows as another stat later. A change
-/// within the same clock tick would not show: then no stat stands for the listing.
-fn read(path: &Path) -> (Result<Box<[Entry]>, Missing>, Option<Stat>) {
+/// within the same clock tick would not show: then no stat stands for the listing. `now` is given for
+/// the tests' sake.
+fn read(path: &Path, now: SystemTime) -> (Result<Box<[Entry]>, Missing>, Option<Stat>) {
     let before = match stat(path) {
         Ok(stat) => stat,
         Err(missing) => return (Err(missing), None),
     };
-    let listed_at = SystemTime::now();
     match relevant_names(path) {
-        Ok(names) => (Ok(names), (!before.is_racy(listed_at)).then_some(before)),
+        Ok(names) => (Ok(names), (!before.is_racy(now)).then_some(before)),
         Err(error) => (Err(error.into()), None),
     }
 }
@@ -123,4 +123,21 @@ fn is_relevant_file(name: &OsStr) -> bool {
     let name = name.as_bytes();
     SUFFIXES.iter().any(|suffix| name.ends_with(suffix.as_bytes()))
         || NAMES.iter().any(|known| name == known.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn no_stat_stands_for_a_listing_made_within_the_tick_of_a_change() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let changed =
+            std::fs::metadata(dir.path()).and_then(|meta| meta.modified()).expect("mtime");
+        assert_eq!(read(dir.path(), changed + Duration::from_millis(1)).1, None);
+        let later = read(dir.path(), changed + Duration::from_secs(10)).1;
+        assert_eq!(later, stat(dir.path()).ok());
+    }
 }

@@ -130,3 +130,21 @@ impl FileState {
 pub fn stat(path: &Path) -> Result<Stat, Missing> {
     Ok(Stat::from(&std::fs::metadata(path)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn young_stats_are_racy_and_whole_seconds_longer() {
+        let stat = |ns| Stat { mtime_ns: 0, ctime_ns: ns, size: 0, inode: 0, device: 0 };
+        let after = |nanoseconds| UNIX_EPOCH + Duration::from_nanos(nanoseconds);
+        let precise = 5_000_000_001;
+        assert!(stat(i128::from(precise)).is_racy(after(precise + 50_000_000)));
+        assert!(!stat(i128::from(precise)).is_racy(after(precise + 150_000_000)));
+        assert!(stat(5_000_000_000).is_racy(after(6_900_000_000)));
+        assert!(!stat(5_000_000_000).is_racy(after(7_100_000_000)));
+        // A time stamp of the future, as of a server whose clock is ahead, is racy until it has come.
+        assert!(stat(9_000_000_001).is_racy(after(precise)));
+    }
+}

@@ -278,10 +278,10 @@ def test_rootdir_expands_variables(root: Path, monkeypatch: pytest.MonkeyPatch) 
 
 LINES = st.sampled_from(
     [
-        "[pytest]", "[other]", "[x", "[]", "[ pytest ]", "[pytest] # x", "a=1", "a: 2", "b:c=d",
-        "python_files = a b", "testpaths = 'x y' z", "  more", "\tmore\\ words", "# comment", "  ; comment",
-        "", " ", "=x", "noise", "é = ü", "norecursedirs =", "\x0c", "a = \x1c", "python_classes = \"a",
-        "x = [y]", "\u2028y = 1", "k = v ; c",
+        "[pytest]", "[other]", "[x", "[]", "[ pytest ]", "[pytest] # x", "a=1", "a: 2", "b:c=d", "",
+        "python_files = a b", "testpaths = 'x y' z", "  more", "\tmore\\ words", "# comment",
+        "  ; comment", " ", "=x", "noise", "é = ü", "norecursedirs =", "\x0c", "a = \x1c",
+        "python_classes = \"a", "x = [y]", "\u2028y = 1", "k = v ; c",
     ]
 )  # fmt: skip
 
