@@ -45,7 +45,7 @@ class Checkpoint:
     """Whether it has executed the record up to the end of its stage."""
     events: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
     spare: bool = False
-    """Whether this process becomes the run itself instead of being forked (no `fork`, or not wanted)."""
+    """Whether this process becomes the run itself instead of being forked."""
     identity: str = ""
     """Of a zygote: what it cannot change any more (canonical JSON)."""
     process: subprocess.Popen[bytes] | None = None

@@ -136,6 +136,24 @@ class _Leftovers:
         self._end = last
         self.skip: set[str] = set()
         self.reasons: list[str] = []
+        self._leave_influenced()
+        self._given = len(self.skip)
+
+    def _leave_influenced(self) -> None:
+        """What hooks may have had a hand in comes after them: in the run child. What those modules
+        import of others does not."""
+        count = 0
+        for step in range(self.first, self.last):
+            segment = self.record.segments[step]
+            if segment.influenced:
+                count += len(segment.influenced)
+                self.skip.update(f"{step}:{name}" for name in segment.influenced)
+                if segment.path is not None:
+                    self.skip.add(f"{step}:shallow")
+        if count:
+            self._explain(
+                f"{count} modules of the project", f"{self.record.hooks} comes before them"
+            )
 
     @property
     def nothing_left(self) -> bool:
@@ -161,7 +179,7 @@ class _Leftovers:
                 self.skip.add(str(step))
                 if segment.kind == "conftest":
                     self.last = step
-        if len(self.skip) > MAX_SKIPS:
+        if len(self.skip) - self._given > MAX_SKIPS:
             self.last = min(int(entry.partition(":")[0]) for entry in self.skip)
 
     def _leave_name(self, step: int, module: str | None, reason: str) -> None:

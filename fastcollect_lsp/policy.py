@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .protocol import Record, RunKey, RunRequest
 
-HAND_OVER_COST_MS = 80.0
+HAND_OVER_COST_MS = 40.0
 """What a hand-over costs: the run child parses the command line again and is forked. A checkpoint
 that saves less is left alone: cold is sooner."""
 

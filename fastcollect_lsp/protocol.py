@@ -201,9 +201,8 @@ class Segment:
     """Name of the module that `path` was imported as."""
     modules: list[str]
     """Names imported in this step, in order of completion; neutral ones left out."""
-    fingerprints: dict[str, str | None]
-    """What came out of executing those modules on which hooks could have had an influence; None
-    where it was not looked at."""
+    influenced: list[str]
+    """Those of the modules that hooks which ran before them may have had an influence on."""
     sys_path: list[str]
     """sys.path when the step began."""
     environ: list[str]
@@ -231,6 +230,8 @@ class Record:
     """Directories that the collection listed."""
     tests: int
     """Items collected, before deselection."""
+    hooks: str | None
+    """The hook because of which modules are counted as influenced."""
     idle_timeout_min: float
     """Minutes without use after which the project wants its server to end."""
 
@@ -274,9 +275,6 @@ _PLAIN: dict[str, Any] = {
     ),
     "dict[str, str]": lambda value: (
         isinstance(value, dict) and all(isinstance(x, str) for x in value.values())
-    ),
-    "dict[str, str | None]": lambda value: (
-        isinstance(value, dict) and all(x is None or isinstance(x, str) for x in value.values())
     ),
     "dict[str, list[int]]": lambda value: (
         isinstance(value, dict) and all(_is_list_of(int)(x) for x in value.values())

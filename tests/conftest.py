@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "equivalence"))
 
-from tests.support import SLOW, Shared, SmallBench, small_bench  # noqa: E402
+from tests.support import SLOW, Shared, SmallBench, small_bench
 
 MakeProject = Callable[..., SmallBench]
 

@@ -7,12 +7,15 @@ import gc
 import importlib.util
 import io
 import os
+import stat
 import sys
 import threading
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TextIO
+
+from .modules import is_neutral
 
 _WRITES = {
     "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.chmod", "os.chown", "os.link",
@@ -35,6 +38,15 @@ _IMPORT_SYSTEM = {
     "_frozen_importlib_external", "importlib._bootstrap_external", "importlib.metadata",
     "importlib_metadata", "pkg_resources", "pkgutil",
 }  # fmt: skip
+_SHARED = {
+    "/",
+    "/tmp",
+    "/var/tmp",
+    "/usr/tmp",
+    os.environ.get("TMPDIR", "/tmp"),
+    os.path.expanduser("~"),
+}
+"""Directories in which others come and go, and that are there: no inputs for being asked for."""
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -53,6 +65,7 @@ class Audit:
     def __init__(self) -> None:
         self.observed = Observed()
         self._paused = False
+        self._stat = os.stat
         sys.addaudithook(self._hook)
 
     @contextlib.contextmanager
@@ -63,6 +76,43 @@ class Audit:
             yield
         finally:
             self._paused = False
+
+    def wrap_functions(self) -> None:
+        """Notice what raises no audit event: asking for a file's state, the pid, random bytes."""
+        for name in ("stat", "lstat", "access"):
+            setattr(os, name, self._noting_path(getattr(os, name)))
+        for name, what in (("getpid", "its process id"), ("urandom", "random bytes")):
+            setattr(os, name, self._noting_hazard(getattr(os, name), what))
+
+    def _noting_path(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def noting(path: Any, *args: Any, **kwargs: Any) -> Any:
+            if not self._paused and isinstance(path, (str, bytes, os.PathLike)):
+                self._asked_for(os.fspath(path))
+            return function(path, *args, **kwargs)
+
+        return noting
+
+    def _asked_for(self, path: str | bytes) -> None:
+        if _is_bytecode(path) or _is_system(path):
+            return
+        absolute = _absolute(path)
+        # Anything done inside a directory changes its stat: what it lists is looked at instead.
+        try:
+            is_directory = stat.S_ISDIR(self._stat(absolute).st_mode)
+        except (OSError, ValueError):
+            is_directory = False
+        if not is_directory:
+            self.observed.files.add(absolute)
+        elif absolute not in _SHARED:
+            self.observed.directories.add(absolute)
+
+    def _noting_hazard(self, function: Callable[..., Any], what: str) -> Callable[..., Any]:
+        def noting(*args: Any) -> Any:
+            if not self._paused and not is_neutral(sys._getframe(1).f_globals.get("__name__", "")):
+                self.observed.hazards.append(f"asks for {what} at import")
+            return function(*args)
+
+        return noting
 
     def take(self) -> Observed:
         """What was seen since the last call."""
@@ -185,6 +235,10 @@ class Output:
     def rebase(self) -> None:
         """Compare with the state now from here on."""
         self._references = self._count()
+        self._size = self._written()
+
+    def forgive(self) -> None:
+        """What has been written by now is meant to be."""
         self._size = self._written()
 
     def _written(self) -> int:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterable
 
-_BEFORE_IMPORTS = (
-    "pytest_addhooks", "pytest_addoption", "pytest_cmdline_main", "pytest_cmdline_parse",
-    "pytest_collect_directory", "pytest_collect_file", "pytest_collection", "pytest_collectreport",
-    "pytest_collectstart", "pytest_configure", "pytest_generate_tests", "pytest_ignore_collect",
-    "pytest_itemcollected", "pytest_load_initial_conftests", "pytest_make_collect_report",
-    "pytest_make_parametrize_id", "pytest_plugin_registered", "pytest_pycollect_makeitem",
-    "pytest_pycollect_makemodule", "pytest_report_header", "pytest_sessionstart",
+_BEFORE_CONFTESTS = (
+    "pytest_addhooks", "pytest_addoption", "pytest_cmdline_parse", "pytest_load_initial_conftests",
+    "pytest_plugin_registered",
+)  # fmt: skip
+_BEFORE_TESTS = (
+    "pytest_cmdline_main", "pytest_collect_directory", "pytest_collect_file", "pytest_collection",
+    "pytest_collectreport", "pytest_collectstart", "pytest_configure", "pytest_generate_tests",
+    "pytest_ignore_collect", "pytest_itemcollected", "pytest_make_collect_report",
+    "pytest_make_parametrize_id", "pytest_pycollect_makeitem", "pytest_pycollect_makemodule",
+    "pytest_report_header", "pytest_sessionstart",
 )  # fmt: skip
 _HARMLESS_NAMES = frozenset(
     """
@@ -27,21 +30,27 @@ _CONFIGURING_PLUGINS = frozenset(("pytest_django", "pytest_flask", "pytest_twist
 """Plugins of others whose hooks configure a framework that project code then imports."""
 
 
-def may_matter(plugins: Iterable[object], is_first_party: Callable[[str], bool]) -> bool:
-    """Whether a run's plugins have hooks that could change how the project's modules come out."""
+def which_matter(
+    plugins: Iterable[object], is_first_party: Callable[[str], bool], configured: bool
+) -> str | None:
+    """A hook that could change how the project's modules come out, as `module.hook`; None if none.
+
+    `configured`: whether hooks that run once all initial conftests are loaded may have run.
+    """
+    names = _BEFORE_CONFTESTS + (_BEFORE_TESTS if configured else ())
     for plugin in plugins:
         home = plugin if isinstance(plugin, types.ModuleType) else type(plugin)
         name: str = home.__name__ if home is plugin else home.__module__
         top = name.partition(".")[0]
         if top in _CONFIGURING_PLUGINS:
-            return True
+            return name
         if top in {"_pytest", "pytest_fastcollect"} or not is_first_party(name):
             continue
-        for hook in _BEFORE_IMPORTS:
+        for hook in names:
             function = getattr(plugin, hook, None)
             if function is not None and not is_harmless(function):
-                return True
-    return False
+                return f"{name}.{hook}"
+    return None
 
 
 def is_harmless(function: object) -> bool:

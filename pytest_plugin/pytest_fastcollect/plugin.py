@@ -162,7 +162,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """What hooks import here is a step of its own."""
     state = config.stash.get(STATE, None)
     if state is not None and state.recorder is not None:
-        state.recorder.mark()
+        state.recorder.configured()
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 import types
 from collections.abc import Generator, Iterable
 from pathlib import Path
@@ -19,43 +18,7 @@ from _pytest.assertion.rewrite import AssertionRewritingHook
 from fastcollect_lsp.protocol import Record, RunKey, Segment
 
 from . import hooks
-from .fingerprint import fingerprint, importable, peek
-
-FINGERPRINT_BUDGET = 0.02
-"""Seconds of a cold run that may go into fingerprints: what is left out is not warmed."""
-
-_NEUTRAL = sys.stdlib_module_names | {
-    "__main__", "_pytest", "pytest", "pluggy", "iniconfig", "packaging", "exceptiongroup", "tomli",
-    "pygments", "colorama", "fastcollect_lsp", "pytest_fastcollect",
-}  # fmt: skip
-"""Top-level packages whose moment of import means nothing to a project: Python and pytest."""
-
-
-def is_neutral(name: str) -> bool:
-    """Whether the moment at which a module is imported means nothing to a project."""
-    return name.partition(".")[0] in _NEUTRAL
-
-
-def new_modules(seen: set[str]) -> list[str]:
-    """Names that entered `sys.modules` since the last call, in order of completion.
-
-    A module is moved to the end when its import completes (`importlib._bootstrap._load_unlocked`),
-    so what is new is the tail: unless a module seen before was reloaded, or taken out and imported
-    again, which moves that one to the end as well.
-    """
-    fresh: list[str] = []
-    for name in reversed(list(sys.modules)):
-        if name in seen:
-            break
-        fresh.append(name)
-    seen.update(fresh)
-    fresh.reverse()
-    if len(seen) != len(sys.modules):
-        before = [name for name in list(sys.modules) if name not in seen]
-        seen.intersection_update(sys.modules)
-        seen.update(before)
-        fresh = before + fresh
-    return fresh
+from .modules import importable, is_neutral, new_modules, peek
 
 
 class Recorder:
@@ -71,13 +34,14 @@ class Recorder:
         self._depth = 0
         self._environ = dict(os.environ)
         self._finished = False
-        self._spent = 0.0
-        self._matter: bool | None = None
+        self._hooks: str | None = None
+        self._hooks_known = False
+        self._configured = False
         self._step: tuple[list[str], list[str]] = ([], [])
         # What the interpreter has imported at start (site, .pth files) is no step of the run.
         startup = [name for name in sys.modules if not is_neutral(name) and importable(name)]
         self._seen.update(sys.modules)
-        self._segments.append(Segment("names", None, None, startup, {}, list(sys.path), []))
+        self._segments.append(Segment("names", None, None, startup, [], list(sys.path), []))
         self._begin()
 
     def _begin(self) -> None:
@@ -88,6 +52,17 @@ class Recorder:
             if current.get(name) != self._environ.get(name) and not name.startswith("PYTEST_")
         )
         self._step = (list(sys.path), changed)
+        if not self._hooks_known:
+            self._hooks_known = True
+            plugins = self._config.pluginmanager.get_plugins()
+            self._hooks = hooks.which_matter(plugins, self._is_first_party, self._configured)
+        self._matter = self._hooks is not None
+
+    def configured(self) -> None:
+        """`pytest_configure` is being called: from now on all hooks may have run."""
+        self.mark()
+        self._configured = True
+        self._hooks_known = False
 
     def _end(self, kind: str, path: Path | None, forced: str | None = None) -> None:
         """Close a step: whatever was imported since the last one belongs to it."""
@@ -98,28 +73,13 @@ class Recorder:
         if modules or kind in {"conftest", "broken"}:
             file = str(path) if path else None
             unit = next((name for name in reversed(modules) if _file(name) == file), None)
-            prints = self._fingerprints(kind, modules)
-            self._segments.append(Segment(kind, file, unit, modules, prints, *self._step))
+            influenced = self._influenced(modules)
+            self._segments.append(Segment(kind, file, unit, modules, influenced, *self._step))
         self._begin()
 
-    def _fingerprints(self, kind: str, modules: list[str]) -> dict[str, str | None]:
-        """Of the project's own modules, and of all that hooks import, where hooks may have had an
-        influence on them: within the budget."""
-        found: dict[str, str | None] = {}
-        if kind == "conftest":
-            self._matter = None  # a conftest brings hooks of its own
-        if self._matter is None:
-            plugins = self._config.pluginmanager.get_plugins()
-            self._matter = hooks.may_matter(plugins, self._is_first_party)
-        if not self._matter:
-            return found
-        began = time.perf_counter()
-        for name in modules:
-            if kind == "names" or self._is_first_party(name):
-                over = self._spent + time.perf_counter() - began > FINGERPRINT_BUDGET
-                found[name] = None if over else fingerprint(sys.modules[name])
-        self._spent += time.perf_counter() - began
-        return found
+    def _influenced(self, modules: list[str]) -> list[str]:
+        """Those of the project's own modules: hooks that ran before may have had a hand in them."""
+        return [name for name in modules if self._is_first_party(name)] if self._matter else []
 
     def _is_first_party(self, name: str) -> bool:
         file = _file(name)
@@ -132,6 +92,7 @@ class Recorder:
             self._end("names", None)
 
     def pytest_plugin_registered(self, plugin: object) -> None:
+        self._hooks_known = False
         if self._finished or not isinstance(plugin, types.ModuleType):
             return
         file = getattr(plugin, "__file__", None)
@@ -185,6 +146,7 @@ class Recorder:
             segments=self._segments,
             directories=list(dict.fromkeys(self._directories)),
             tests=tests,
+            hooks=self._hooks,
             idle_timeout_min=_idle_timeout(config),
         )
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from _pytest.assertion.rewrite import AssertionRewritingHook
 
-from .fingerprint import peek
+from .modules import peek
 
 _Spec = importlib.machinery.ModuleSpec
 _FindSpec = Callable[..., "_Spec | None"]

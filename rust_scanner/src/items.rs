@@ -1,5 +1,7 @@
 //! What collection yields: the nodes of pytest's tree, flat, parents first.
 
+use std::collections::HashSet;
+
 use crate::syntax::Range;
 
 /// The kind of a node.
@@ -56,14 +58,10 @@ impl FileItems {
     /// The number of tests: cases, and functions without known cases.
     #[must_use]
     pub fn tests(&self) -> usize {
-        let of_kind = |kind| self.items.iter().filter(move |item| item.kind == kind).count();
-        let parents: std::collections::HashSet<usize> = self
-            .items
-            .iter()
-            .filter(|item| item.kind == Kind::Case)
-            .filter_map(|item| item.parent)
-            .collect();
-        of_kind(Kind::Case) + of_kind(Kind::Function) - parents.len()
+        let is_test = |item: &&Item| matches!(item.kind, Kind::Function | Kind::Case);
+        let cases = self.items.iter().filter(|item| item.kind == Kind::Case);
+        let parents: HashSet<_> = cases.filter_map(|item| item.parent).collect();
+        self.items.iter().filter(is_test).count() - parents.len()
     }
 
     /// Nothing in the file is certain, for this reason.

@@ -3,6 +3,19 @@
 //!
 //! Everything is plain Rust; only `python` knows about Python, and is compiled in with the feature
 //! `pyo3` alone, so that the tests of this crate need no interpreter.
+//!
+//! From a file to its items:
+//!
+//! ```text
+//! walk     which files, in pytest's order, below which conftest.py files
+//! facts    what each file says, kept until the file changes
+//!   parse  text → syntax::Module; the only place that knows the parser
+//! collect  facts + configuration + conftest.py files → items, by pytest's rules
+//! scan     all of it together, and what differs from the time before
+//! tree     items as the editor protocol has them
+//! ```
+//!
+//! What the text does not decide is never guessed: it becomes a doubt, with a reason for people.
 
 pub mod collect;
 pub mod config;

@@ -23,6 +23,8 @@ struct Scanned {
     found: FoundFile,
     reading: Arc<Reading>,
     items: Arc<FileItems>,
+    /// How many tests that is.
+    tests: usize,
 }
 
 /// What readers see: never changed, only replaced.
@@ -85,14 +87,13 @@ impl Scan {
         let Some(&place) = before.places.get(path) else { return false };
         let file = &before.files[place];
         let facts = &mut *facts;
-        let (reading, items) = pool::run(|| {
+        let scanned = pool::run(|| {
             let reading = facts.update(path, text);
-            let items = Arc::new(self.items(&file.found, &reading));
-            (reading, items)
+            self.collected(file.found.clone(), reading)
         });
-        let is_new = items != file.items;
+        let is_new = scanned.items != file.items;
         let mut files = before.files.clone();
-        files[place] = Arc::new(Scanned { found: file.found.clone(), reading, items });
+        files[place] = Arc::new(scanned);
         self.replace(Snapshot { dirs: before.dirs.clone(), files, places: before.places.clone() });
         is_new
     }
@@ -107,7 +108,7 @@ impl Scan {
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
         let snapshot = self.snapshot();
-        (snapshot.files.len(), snapshot.files.iter().map(|file| file.items.tests()).sum())
+        (snapshot.files.len(), snapshot.files.iter().map(|file| file.tests).sum())
     }
 
     /// The items of one file, as JSON; an empty array for a path that is no test file.
@@ -152,8 +153,12 @@ impl Scan {
         {
             return Arc::clone(known);
         }
-        let items = Arc::new(self.items(&found, &reading));
-        Arc::new(Scanned { found, reading, items })
+        Arc::new(self.collected(found, reading))
+    }
+
+    fn collected(&self, found: FoundFile, reading: Arc<Reading>) -> Scanned {
+        let items = self.items(&found, &reading);
+        Scanned { tests: items.tests(), found, reading, items: Arc::new(items) }
     }
 
     fn items(&self, found: &FoundFile, reading: &Reading) -> FileItems {

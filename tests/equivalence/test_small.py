@@ -1,4 +1,4 @@
-"""Small projects: a run before, at once after, and some time after an edit, each beside cold pytest."""
+"""Small projects: runs before, at once after and later after an edit, beside cold pytest."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
 from harness import Bench, bench
 from suites import Suite, available
 

@@ -47,7 +47,7 @@ def test_warm_and_equal(python: str, version: str, wheels: list[str], tmp_path: 
         pytest.skip(f"no Python {python} here")
     venv = tmp_path / "venv"
     subprocess.run([base, "-m", "venv", venv], check=True)
-    install = [venv / "bin" / "python", "-m", "pip", "install", "--quiet"]
+    install: list[str | Path] = [venv / "bin" / "python", "-m", "pip", "install", "--quiet"]
     subprocess.run([*install, f"pytest=={version}", *wheels], check=True)
     project = tmp_path / "project"
     shutil.copytree(Path(__file__).parent / "project", project)

@@ -28,7 +28,7 @@ class Bad:
     warm: bool = True
     """Whether there is anything that can be warm with it in place."""
     internal: bool = False
-    """Whether pytest shows its own frames, and with them those of all plugins that wrap its hooks."""
+    """Whether pytest shows its own frames, and those of all plugins that wrap its hooks."""
 
 
 BAD = {

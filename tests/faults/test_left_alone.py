@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from fastcollect_lsp import rendezvous
 from tests.conftest import MakeProject
 from tests.support import HANG, SmallBench, ended, eventually, header
 
@@ -57,14 +58,18 @@ def test_programs(program: str, name: str, project: MakeProject) -> None:
     assert not bench.servers()
 
 
-@pytest.mark.parametrize(
-    "command",
-    [("-m", "trace", "--count", "--module", "pytest"), ("-m", "cProfile", "-m", "pytest")],
-    ids=["trace", "cProfile"],
-)
-def test_tracers(command: tuple[str, ...], project: MakeProject) -> None:
+def test_trace(project: MakeProject, tmp_path: Path) -> None:
     bench = project(FILES)
-    done = run(bench, *command)
+    # Without a directory of its own `trace` writes beside every module, ours included.
+    done = run(bench, "-m", "trace", "--count", "--coverdir", str(tmp_path), "--module", "pytest")
+    assert "1 passed" in done.stdout
+    assert not bench.servers()
+    assert not list(Path(rendezvous.__file__).parent.glob("*.cover"))
+
+
+def test_profile(project: MakeProject) -> None:
+    bench = project(FILES)
+    done = run(bench, "-m", "cProfile", "-m", "pytest")
     assert "1 passed" in done.stdout
     assert not bench.servers()
 

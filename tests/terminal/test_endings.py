@@ -163,7 +163,7 @@ def shell(
 
 
 @contextlib.contextmanager
-def started(bench: SmallBench, *args: str) -> "Iterator[subprocess.Popen[str]]":
+def started(bench: SmallBench, *args: str) -> Iterator[subprocess.Popen[str]]:
     """pytest in the background; killed at the end if it is still there."""
     env = {**bench.env, "FASTCOLLECT_TOP_LEVEL": str(os.getpid())}
     with subprocess.Popen(

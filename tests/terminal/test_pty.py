@@ -126,7 +126,7 @@ def lines(notes: Path) -> list[str]:
 
 
 @contextlib.contextmanager
-def terminal(bench: SmallBench, *args: str, columns: int = 90) -> Iterator["pexpect.spawn[str]"]:
+def terminal(bench: SmallBench, *args: str, columns: int = 90) -> Iterator[pexpect.spawn[str]]:
     """pytest as the only process of a terminal session."""
     env = {**bench.env, "FASTCOLLECT_TOP_LEVEL": str(os.getpid()), "TERM": "xterm-256color"}
     del env["COLUMNS"]
@@ -146,7 +146,7 @@ def terminal(bench: SmallBench, *args: str, columns: int = 90) -> Iterator["pexp
         child.close(force=True)
 
 
-def finish(child: "pexpect.spawn[str]") -> tuple[str, int]:
+def finish(child: pexpect.spawn[str]) -> tuple[str, int]:
     """The rest of the output, and the exit status as a shell tells it."""
     child.expect(pexpect.EOF)
     child.wait()
@@ -277,7 +277,7 @@ def test_stop_and_foreground(bench: SmallBench, notes: Path) -> None:
         shell.expect_exact("ready> ")
         shell.sendline("echo status=$?")
         shell.expect(r"status=(\d+)\r")
-        assert shell.match is not None
+        assert isinstance(shell.match, re.Match)
         assert shell.match.group(1) == "0"
     finally:
         shell.close(force=True)
@@ -291,5 +291,6 @@ def test_hangup_ends_the_run(bench: SmallBench, notes: Path) -> None:
     with terminal(bench, "-s", "test_stops.py") as child:
         child.expect_exact("go? ")
         (noted,) = lines(notes)
+        assert child.pid is not None
         os.kill(child.pid, signal.SIGHUP)
     assert ended(int(noted.removeprefix("pid ")))

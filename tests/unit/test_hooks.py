@@ -54,14 +54,14 @@ def hides_it(config: Any) -> None:
     def inner() -> None:
         sys.setrecursionlimit(10_000)
 
-    int(inner())  # type: ignore[func-returns-value, call-overload]
+    int(inner())  # type: ignore[func-returns-value]
 
 
 def _closure() -> Hook:
     action = print
 
     def hook(config: Any) -> None:
-        action
+        action(config)
 
     return hook
 
@@ -105,15 +105,26 @@ def _ours(name: str) -> bool:
     return name.startswith("conftest")
 
 
+def _which(*plugins: object, configured: bool = True) -> str | None:
+    return hooks.which_matter(plugins, _ours, configured)
+
+
 def test_only_hooks_before_imports_of_first_party_plugins_matter() -> None:
     flagging = _plugin("conftest", pytest_configure=sets_flag)
-    assert hooks.may_matter([flagging], _ours)
-    assert not hooks.may_matter([_plugin("foreign", pytest_configure=sets_flag)], _ours)
-    assert not hooks.may_matter([_plugin("conftest", pytest_configure=adds_marker)], _ours)
-    assert not hooks.may_matter([_plugin("conftest", pytest_runtest_setup=sets_flag)], _ours)
-    assert not hooks.may_matter([], _ours)
+    assert _which(flagging) == "conftest.pytest_configure"
+    assert _which(_plugin("foreign", pytest_configure=sets_flag)) is None
+    assert _which(_plugin("conftest", pytest_configure=adds_marker)) is None
+    assert _which(_plugin("conftest", pytest_runtest_setup=sets_flag)) is None
+    assert _which() is None
+
+
+def test_hooks_that_have_not_run_yet_do_not_matter() -> None:
+    configuring = _plugin("conftest", pytest_configure=sets_flag)
+    adding = _plugin("conftest", pytest_addoption=sets_flag)
+    assert _which(configuring, configured=False) is None
+    assert _which(adding, configured=False) == "conftest.pytest_addoption"
 
 
 def test_plugins_that_configure_frameworks_always_matter() -> None:
-    assert hooks.may_matter([_plugin("pytest_django.plugin")], _ours)
-    assert not hooks.may_matter([_plugin("pytest_djangoesque")], _ours)
+    assert _which(_plugin("pytest_django.plugin"), configured=False) == "pytest_django.plugin"
+    assert _which(_plugin("pytest_djangoesque")) is None

@@ -22,7 +22,7 @@ KEY = RunKey(
 
 
 def segment(kind: str, path: str | None = None) -> Segment:
-    return Segment(kind, path, None, [], {}, [], [])
+    return Segment(kind, path, None, [], [], [], [])
 
 
 def record(*segments: Segment, conftests: tuple[str, ...] = ("/p/conftest.py",)) -> Record:
@@ -30,11 +30,11 @@ def record(*segments: Segment, conftests: tuple[str, ...] = ("/p/conftest.py",))
         key=replace(KEY, conftests=conftests), identity="{}", argv=[], cwd="/p", root="/p",
         import_mode="prepend", consider_namespace_packages=False, python_files=[],
         rewrite_marks=[], rewritten=[], warning_filters=[], warning_options=[],
-        segments=list(segments), directories=[], tests=1, idle_timeout_min=30.0,
+        segments=list(segments), directories=[], tests=1, hooks=None, idle_timeout_min=30.0,
     )  # fmt: skip
 
 
-def request(key: RunKey = KEY, **env: str) -> RunRequest:
+def request(key: RunKey = KEY, /, **env: str) -> RunRequest:
     return RunRequest(
         argv=[], orig_argv=[], cwd="/p", env=env, sys_path=[], identity="{}", umask=0o22,
         ignored_signals=[], blocked_signals=[], rlimits={}, nice=0, affinity=[],
@@ -114,8 +114,8 @@ def test_yesterday_does_not_match() -> None:
 )
 def test_variable_that_was_read(read: str | None, now: dict[str, str]) -> None:
     made = warmth(environ={"MODE": read})
-    assert policy.mismatch(made, request(**now), TODAY) == "environment variable MODE changed"
-    same = request(**({} if read is None else {"MODE": read}), OTHER="x")
+    assert policy.mismatch(made, request(KEY, **now), TODAY) == "environment variable MODE changed"
+    same = request(KEY, **({} if read is None else {"MODE": read}), OTHER="x")
     assert policy.mismatch(made, same, TODAY) is None
 
 

@@ -209,11 +209,13 @@ def test_lock_file_removed_while_it_is_waited_for(
     """A stopping server unlinks the file between our open and our flock: ours is another one."""
     import fcntl
 
-    real, removed = fcntl.flock, []
+    real = fcntl.flock
+    removed: list[Path] = []
 
     def flock(fd: int, operation: int) -> None:
         if not removed:
-            removed.append(place.lock.unlink())
+            place.lock.unlink()
+            removed.append(place.lock)
         real(fd, operation)
 
     monkeypatch.setattr(fcntl, "flock", flock)

@@ -51,11 +51,11 @@ def ahead(stash: Stash, name: str, step: int) -> list[str]:
             starts[found] = len(starts) + 1
 
     before = set(sys.modules)
-    sys.meta_path.insert(0, Counts)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, Counts)
     try:
         importlib.import_module(name)
     finally:
-        sys.meta_path.remove(Counts)  # type: ignore[arg-type]
+        sys.meta_path.remove(Counts)
     fresh = [each for each in sys.modules if each not in before]
     stash.add(fresh, starts, step, None)
     return fresh

@@ -16,6 +16,9 @@ import { INITIAL_SYNC, step } from "./sync";
 import type { FolderTests } from "./testController";
 import { PROTOCOL_VERSION } from "./wire";
 
+/** In which a server has to have answered for the first time. It may have to be started for that. */
+const START_DEADLINE_MS = 60_000;
+
 /** What a folder's client reports to. */
 export interface FolderViews {
   readonly tests: FolderTests;
@@ -88,6 +91,12 @@ export class FolderClient {
   }
 
   async #enqueue(task: () => Promise<void>): Promise<void> {
+    // A server that has not answered so far would be waited for.
+    const starting = this.#client;
+    if (starting !== undefined && !starting.isRunning()) {
+      this.#client = undefined;
+      starting.kill();
+    }
     // A task that fails is its caller's to hear of; those behind it run all the same.
     const done = this.#queue.then(task);
     this.#queue = done.catch(() => undefined);
@@ -103,13 +112,16 @@ export class FolderClient {
       return;
     }
     this.#command = launch.command;
-    const { program, args } = launch.command;
-    this.#views.log.info(`${name}: ${[program, ...args, "lsp"].join(" ")}`);
     const client = this.#connect(launch);
     this.#client = client;
     // A server that ends before it has answered makes `start` return or reject, with whatever it was
     // that met the closed pipe first. What the server said is in the log, and so is the rejection.
+    const deadline = setTimeout(() => {
+      this.#views.log.error(`${name}: no answer in ${START_DEADLINE_MS / 1000} s`);
+      client.kill();
+    }, START_DEADLINE_MS);
     await client.start().catch(() => undefined);
+    clearTimeout(deadline);
     if (client === this.#client && !client.isRunning()) {
       await this.#fail(serverFailed(name, "it could not be started, the log says why."));
     }
@@ -123,10 +135,7 @@ export class FolderClient {
     }
     await this.#dispatch({ type: "disconnected" });
     this.#enter({ name: "stopped" }, cause);
-    // A server that never came up or died has nothing to be told.
-    await client.dispose().catch((error: unknown) => {
-      this.#views.log.debug(`${this.#folder.name}: stopping:`, error);
-    });
+    await endClient(client);
   }
 
   #connect(launch: Launch & { ready: true }): ServerClient {
@@ -219,7 +228,9 @@ export class FolderClient {
     this.#enter({ name: "failed", problem }, problem.message);
     this.#views.notify(problem);
     await this.#dispatch({ type: "abandoned" });
-    await client?.dispose().catch(() => undefined);
+    if (client !== undefined) {
+      await endClient(client);
+    }
   }
 
   #enter(state: ClientState, cause: string): void {
@@ -235,4 +246,11 @@ export class FolderClient {
       this.#since = now;
     }
   }
+}
+
+/** Says goodbye to a running server; one that is not running has its process ended. */
+async function endClient(client: ServerClient): Promise<void> {
+  await client.dispose().catch(() => {
+    client.kill();
+  });
 }

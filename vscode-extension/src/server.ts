@@ -1,4 +1,4 @@
-/** The connection with one language server: a child process that talks LSP over stdio. */
+/** The connection with one language server. */
 
 import type * as vscode from "vscode";
 import type {
@@ -16,6 +16,7 @@ import {
 import type { ServerCommand } from "./environment";
 import { everythingIn } from "./project";
 import { RestartBudget } from "./restarts";
+import { ServerProcess } from "./serverProcess";
 import { SECTION } from "./settings";
 import type { ClientRequests, ServerNotifications } from "./wire";
 import { PROTOCOL_VERSION } from "./wire";
@@ -25,6 +26,7 @@ const NAME = "pytest-fastcollect";
 /** A language client that knows our protocol's methods by their types. */
 export class ServerClient extends LanguageClient {
   readonly #log: vscode.LogOutputChannel;
+  readonly #process: ServerProcess;
 
   /** @param onGaveUp called when the server has stopped so often that it is not started again */
   constructor(
@@ -33,6 +35,7 @@ export class ServerClient extends LanguageClient {
     log: vscode.LogOutputChannel,
     onGaveUp: (reason: string) => void,
   ) {
+    const server = new ServerProcess(command, folder.uri.fsPath, log);
     let hasRun = false;
     const restarts = new RestartBudget(() => performance.now());
     const options: LanguageClientOptions = {
@@ -47,8 +50,8 @@ export class ServerClient extends LanguageClient {
       errorHandler: {
         error: () => ({ action: ErrorAction.Continue }),
         closed: () => {
-          if (!hasRun) {
-            return { action: CloseAction.DoNotRestart, handled: true }; // `start` rejects
+          if (!hasRun || server.killed) {
+            return { action: CloseAction.DoNotRestart, handled: true };
           }
           if (restarts.spend()) {
             return { action: CloseAction.Restart, handled: true };
@@ -58,13 +61,8 @@ export class ServerClient extends LanguageClient {
         },
       },
     };
-    // No `transport`: with one, the client would append an argument of its own.
-    const server = {
-      command: command.program,
-      args: [...command.args, "lsp"],
-      options: { cwd: folder.uri.fsPath },
-    };
-    super(SECTION, NAME, server, options);
+    super(SECTION, NAME, async () => server.start(), options);
+    this.#process = server;
     this.onDidChangeState(({ newState }) => {
       hasRun ||= newState === State.Running;
     });
@@ -94,6 +92,14 @@ export class ServerClient extends LanguageClient {
   get announcedVersion(): unknown {
     const experimental: unknown = this.initializeResult?.capabilities.experimental;
     return property(property(experimental, SECTION), "version");
+  }
+
+  /**
+   * Ends the process without a word, of which `start` comes to its end too. For a server that does not
+   * answer: the client itself stops none but those that are running.
+   */
+  kill(): void {
+    this.#process.kill();
   }
 
   // What the client and the server's `window/logMessage` have to say goes to the log, at its level.

@@ -199,7 +199,7 @@ pub fn makes_data(name: &str) -> bool {
         )
     };
     name.strip_prefix("builtins.").is_some_and(is_maker)
-        || ["pathlib.", "os.path.", "pytest.mark.", "logging.", "datetime.", "decimal.", "uuid."]
+        || ["pathlib.", "os.path.", "logging.", "datetime.", "decimal.", "uuid."]
             .iter()
             .any(|module| name.starts_with(module))
         || matches!(name, "re.compile" | "os.getenv" | "os.environ.get" | "collections.namedtuple")

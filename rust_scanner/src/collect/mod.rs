@@ -12,6 +12,7 @@ mod known;
 mod lineage;
 mod marks;
 mod namespace;
+mod param_sets;
 mod params;
 mod scope;
 mod select;

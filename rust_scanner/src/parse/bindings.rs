@@ -56,7 +56,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// A list gets `added` at its end, or is changed in a way that is not known.
+    /// A list gets `added` at its end, or a container is changed in a way that is not known.
     pub fn extend(&mut self, name: &str, added: Option<&[AstExpr]>, doubt: Option<Doubt>) {
         let Some(binding) = self.get(name) else { return };
         let Value::Expr(value) = &mut binding.value else { return };
@@ -66,7 +66,8 @@ impl<'a> Scope<'a> {
                 items.extend(added.iter().map(|item| converter.convert(item)));
                 binding.doubt = binding.doubt.or(doubt);
             }
-            _ => binding.value = Value::Unknown,
+            (Expr::List(_), None) => **value = Expr::Container,
+            _ => {}
         }
     }
 

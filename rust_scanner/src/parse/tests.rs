@@ -77,8 +77,9 @@ fn lists_that_grow() {
     assert_eq!(value("a = [1]\na.append(2)"), Some(one_two.clone()));
     assert_eq!(value("a = [1]\na += [2]"), Some(one_two.clone()));
     assert_eq!(value("a = [1]\nif x:\n  a.extend([2])"), Some(one_two));
-    assert_eq!(value("a = [1]\na.extend(b)"), None);
-    assert_eq!(value("a = [1]\na.clear()"), None);
+    assert_eq!(value("a = [1]\na.extend(b)"), Some(Expr::Container));
+    assert_eq!(value("a = [1]\na.clear()"), Some(Expr::Container));
+    assert_eq!(value("a = [1]\na.count(1)"), Some(Expr::List(vec![Expr::Int("1".to_owned())])));
     assert_eq!(value("a = [1]\nif x:\n  a = [2]"), None);
 }
 

@@ -28,13 +28,21 @@ journey("failures", async ({ folder, python, project, codeServer, step, watch })
   });
 
   const broken = path.join(folder, "broken");
-  await brokenEnvironment(broken, python);
+  await brokenEnvironment(broken, python, "echo 'no module of that name' >&2; exit 1");
 
   await step("a server that ends at once", async () => {
     await project.chooseInterpreter(broken);
     await window.notification('The server for "project" is not running: it could not').waitFor();
     await window.command("pytest-fastcollect: Show logs");
     await window.logShows(/no\smodule\sof\sthat\sname/);
+  });
+
+  const silent = path.join(folder, "silent");
+  await brokenEnvironment(silent, python, "exec cat >/dev/null");
+
+  await step("a server that never answers", async () => {
+    await project.chooseInterpreter(silent);
+    await window.logShows(/silent\/bin\/fastcollect\slsp/);
   });
 
   await step("the right interpreter", async () => {
@@ -50,16 +58,17 @@ journey("failures", async ({ folder, python, project, codeServer, step, watch })
 });
 
 /**
- * An environment whose server was installed, and half of it removed.
+ * An environment whose server does not work.
  *
  * @param {string} environment
  * @param {string} python
+ * @param {string} command what it does instead
  */
-async function brokenEnvironment(environment, python) {
+async function brokenEnvironment(environment, python, command) {
   const programs = path.join(environment, "bin");
   await mkdir(programs, { recursive: true });
   await symlink(python, path.join(programs, "python"));
   const program = path.join(programs, "fastcollect");
-  await writeFile(program, "#!/bin/sh\necho 'no module of that name' >&2\nexit 1\n");
+  await writeFile(program, `#!/bin/sh\n${command}\n`);
   await chmod(program, 0o755);
 }

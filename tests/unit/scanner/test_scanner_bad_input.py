@@ -198,11 +198,11 @@ def test_empty_directory_and_none(tmp_path: Path) -> None:
 FRAGMENTS = st.sampled_from(
     [
         b"def test_1(", b"):", b"\n", b"    ", b"pass", b"class TestA", b"(", b"[", b"{", b'"""',
-        b"'", b"f'{", b"}", b"@", b"pytest.mark.parametrize", b"('x', [", b"1,", b"])", b"\\", b"\0",
-        b"\xff", b"\xef\xbb\xbf", b"\r", b"#", b"import pytest", b"from . import *", b"del test_1",
-        b"lambda:", b"yield", b"async ", b"match x:", b"case _:", b"if ", b"else:", b"=", b"\t",
-        b"\xf0\x9f\x98\x80", b"except*", b"try:", b"global x", b"__test__ = ", b":=", b"type X = ",
-        b"coding: ", b":=",
+        b"'", b"f'{", b"}", b"@", b"pytest.mark.parametrize", b"('x', [", b"1,", b"])", b"\\",
+        b"\0", b"\xff", b"\xef\xbb\xbf", b"\r", b"#", b"import pytest", b"from . import *",
+        b"del test_1", b"lambda:", b"yield", b"async ", b"match x:", b"case _:", b"if ", b"else:",
+        b"=", b"\t", b"\xf0\x9f\x98\x80", b"except*", b"try:", b"global x", b"__test__ = ", b":=",
+        b"type X = ", b"coding: ",
     ]
 )  # fmt: skip
 

@@ -1,0 +1,51 @@
+"""Cached bytecode that CPython would trust, but that may not be what the source says now.
+
+A .pyc is taken to be right if it names the source's mtime and size. An edit that keeps both
+(`cp -p`, `rsync -t`, `touch -r`) goes unseen. The source's ctime cannot be set: bytecode that is
+not younger than that is left aside while modules are executed ahead of time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+from collections.abc import Iterator, Mapping
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from typing import Any
+
+from _pytest.assertion import rewrite
+
+
+def may_be_stale(source: str, cached: str) -> bool:
+    """Whether the source's inode changed after the bytecode was written. False without bytecode."""
+    try:
+        return os.stat(cached).st_mtime_ns <= os.stat(source).st_ctime_ns
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def distrusted() -> Iterator[None]:
+    """Import from source where the bytecode may be stale: CPython's and pytest's own."""
+    path_stats = SourceFileLoader.path_stats
+    read_pyc = rewrite._read_pyc
+
+    def checked_path_stats(self: SourceFileLoader, path: str) -> Mapping[str, Any]:
+        # `SourceLoader.get_code` neither reads nor writes bytecode when this raises OSError.
+        if may_be_stale(path, importlib.util.cache_from_source(path)):
+            raise OSError("bytecode older than the source's last change")
+        return path_stats(self, path)
+
+    def checked_read_pyc(source: Path, pyc: Path, *args: Any) -> Any:
+        return None if may_be_stale(str(source), str(pyc)) else read_pyc(source, pyc, *args)
+
+    SourceFileLoader.path_stats = checked_path_stats  # type: ignore[method-assign]
+    rewrite._read_pyc = checked_read_pyc  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        # Where it is inherited from is where it has to be again.
+        SourceFileLoader.path_stats = path_stats  # type: ignore[method-assign]
+        rewrite._read_pyc = read_pyc
