@@ -33,8 +33,6 @@ def judge(config: pytest.Config, auto: bool | None) -> Verdict:
             return Verdict(cold="switched off")
         if auto is None and os.environ.get("CI"):
             return Verdict(cold="CI is set; ask with --fastcollect-auto-daemon")
-    if not hasattr(os, "fork"):
-        return Verdict(cold="this platform has no fork")
     return Verdict(cold=_observer() or _measuring(config))
 
 

@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Generator
-from dataclasses import dataclass, field
 
 import pytest
 
-from fastcollect_lsp import __version__, client, rendezvous
-from fastcollect_lsp.rendezvous import Place
+from fastcollect_lsp import __version__
 
-from .eligibility import judge
-from .identity import identity
-from .record import Recorder
-from .run_child import Active
-from .runkey import run_key
-
-
-@dataclass
-class State:
-    """What this plugin knows of one run."""
-
-    silent: bool = True
-    daemon: str = ""
-    """What the header says after `Daemon:` or `cold:`."""
-    place: Place | None = None
-    recorder: Recorder | None = None
-    began: float = field(default_factory=time.perf_counter)
-
-
-STATE = pytest.StashKey[State]()
+from .state import STATE, Active, State
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -84,10 +62,16 @@ def pytest_load_initial_conftests(
 ) -> Generator[None, object, object]:
     """Before capture starts and any conftest is loaded: hand the run over, or let it be cold."""
     state = early_config.stash[STATE] = State()
-    if Active.depth is not None:
-        _in_run_child(early_config, state)
+    if sys.platform == "linux":
+        from . import caller  # needs what only POSIX systems have
+
+        if Active.depth is not None:
+            caller.in_run_child(early_config, state)
+        else:
+            caller.in_caller(early_config, state)
     else:
-        _in_caller(early_config, state)
+        state.silent = False
+        state.daemon = f"cold: warm runs are not supported on {sys.platform} yet"
     if state.recorder is not None:
         early_config.pluginmanager.register(state.recorder, "fastcollect-recorder")
     try:
@@ -95,56 +79,6 @@ def pytest_load_initial_conftests(
     finally:
         if state.recorder is not None:
             state.recorder.mark()
-
-
-def _in_run_child(config: pytest.Config, state: State) -> None:
-    depth, Active.depth = Active.depth, None  # a second pytest.main() in this process is nested
-    state.silent = False
-    state.daemon = f"Daemon: active, {depth}"
-    state.place = rendezvous.place(str(config.rootpath))
-    if Active.record:
-        state.recorder = Recorder(config, run_key(config), identity(dict(os.environ)))
-
-
-def _in_caller(config: pytest.Config, state: State) -> None:
-    options = config.known_args_namespace
-    auto = options.fastcollect_auto_daemon
-    if auto is None and not config.getini("fastcollect_auto_daemon"):
-        auto = False
-    verdict = judge(config, auto)
-    if options.fastcollect_action:
-        raise SystemExit(_act(config, options.fastcollect_action))
-    state.silent = verdict.silent
-    if verdict.silent:
-        return
-    state.place = rendezvous.place(str(config.rootpath))
-    if verdict.cold is not None:
-        state.daemon = f"cold: {verdict.cold}"
-        return
-    from .handoff import run_request  # only the path that hands over pays for it
-
-    request = run_request(config)
-    cold = client.hand_over(state.place, request)
-    state.daemon = f"cold: {cold.reason}"
-    if cold.starting:
-        state.daemon = _start(state.place)
-    if cold.starting or cold.record:
-        state.recorder = Recorder(config, request.key, request.identity)
-
-
-def _start(place: Place) -> str:
-    try:
-        client.spawn_server(place)
-    except (OSError, rendezvous.Unsafe) as error:
-        return f"cold: no server could be started ({error})"
-    return "Daemon: starting"
-
-
-def _act(config: pytest.Config, action: str) -> int:
-    from fastcollect_lsp import cli
-
-    arguments = [str(argument) for argument in config.known_args_namespace.file_or_dir or []]
-    return cli.act(action, rendezvous.place(str(config.rootpath)), arguments)
 
 
 @pytest.hookimpl(specname="pytest_load_initial_conftests")
@@ -183,7 +117,9 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     _time_in_collected_line(session.config, state)
     result = yield
     if state.recorder is not None and state.place is not None:
-        _send_record(state.place, state.recorder, session.testscollected)
+        from . import caller
+
+        caller.send_record(state.place, state.recorder, session.testscollected)
     return result
 
 
@@ -207,15 +143,3 @@ def _timed(reporter: object, name: str, state: State) -> object:
         return original(line, *args, **kwargs)
 
     return write
-
-
-def _send_record(place: Place, recorder: Recorder, tests: int) -> None:
-    """Leave the record where the server finds it, and tell it if it is there to be told."""
-    from .handoff import leave_record
-
-    try:
-        leave_record(place, recorder.finish(tests))
-        client.ask(place, "recorded", timeout=1.0)
-    except (OSError, rendezvous.Unsafe, client.Unavailable) as error:
-        if sys.flags.verbose:
-            sys.stderr.write(f"fastcollect: no record was left ({error})\n")

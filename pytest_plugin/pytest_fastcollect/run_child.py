@@ -26,15 +26,6 @@ class Refused(Exception):
     """This process cannot become what the caller is; its text says why."""
 
 
-class Active:
-    """What the plugin has to know when it runs inside a run child."""
-
-    depth: str | None = None
-    """`warm` inside a run child, else None."""
-    record: bool = False
-    """Whether the server wants this run's import path, because it was not served all of it."""
-
-
 def become(request: RunRequest, fds: list[int], channel: socket.socket) -> None:
     """Take over descriptors, environment and the rest. Returns when the caller has said `go`.
 

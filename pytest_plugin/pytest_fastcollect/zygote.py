@@ -27,8 +27,9 @@ from fastcollect_lsp.protocol import RunRequest
 from . import run_child
 from .identity import identity
 from .replay import Barrier, Plan, Replay
-from .run_child import Active, Refused
+from .run_child import Refused
 from .stash import Stash
+from .state import Active
 
 
 @dataclasses.dataclass

@@ -324,10 +324,6 @@ def test_two_runs_of_a_random_module_are_not_alike(project: MakeProject, tmp_pat
     assert len(set(drawn)) == 6
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="hazards.md B: a .pyc that CPython trusts wrongly is not bypassed yet",
-)
 def test_bytecode_that_is_wrongly_trusted_is_bypassed(project: MakeProject) -> None:
     case = CASES["helper edited with its size and time kept"]
     bench = project(case.files)

@@ -38,7 +38,7 @@ journey("failures", async ({ folder, python, project, codeServer, step, watch })
   });
 
   const silent = path.join(folder, "silent");
-  await brokenEnvironment(silent, python, "exec cat >/dev/null");
+  await brokenEnvironment(silent, python, "exec tail -f /dev/null");
 
   await step("a server that never answers", async () => {
     await project.chooseInterpreter(silent);

@@ -1,0 +1,79 @@
+"""The caller's part of a run, and the run child's: everything that needs the server's side."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from fastcollect_lsp import client, rendezvous
+from fastcollect_lsp.rendezvous import Place
+
+from .eligibility import judge
+from .handoff import leave_record, run_request
+from .identity import identity
+from .record import Recorder
+from .runkey import run_key
+from .state import Active, State
+
+
+def in_run_child(config: pytest.Config, state: State) -> None:
+    """Inside a run child: say so; note the imports if the server wants to know them."""
+    depth, Active.depth = Active.depth, None  # a second pytest.main() in this process is nested
+    state.silent = False
+    state.daemon = f"Daemon: active, {depth}"
+    state.place = rendezvous.place(str(config.rootpath))
+    if Active.record:
+        state.recorder = Recorder(config, run_key(config), identity(dict(os.environ)))
+
+
+def in_caller(config: pytest.Config, state: State) -> None:
+    """In the process that a person started: hand the run over (then this does not return), or say
+    why it is cold."""
+    options = config.known_args_namespace
+    auto = options.fastcollect_auto_daemon
+    if auto is None and not config.getini("fastcollect_auto_daemon"):
+        auto = False
+    verdict = judge(config, auto)
+    if options.fastcollect_action:
+        raise SystemExit(_act(config, options.fastcollect_action))
+    state.silent = verdict.silent
+    if verdict.silent:
+        return
+    state.place = rendezvous.place(str(config.rootpath))
+    if verdict.cold is not None:
+        state.daemon = f"cold: {verdict.cold}"
+        return
+    request = run_request(config)
+    cold = client.hand_over(state.place, request)
+    state.daemon = f"cold: {cold.reason}"
+    if cold.starting:
+        state.daemon = _start(state.place)
+    if cold.starting or cold.record:
+        state.recorder = Recorder(config, request.key, request.identity)
+
+
+def _start(place: Place) -> str:
+    try:
+        client.spawn_server(place)
+    except (OSError, rendezvous.Unsafe) as error:
+        return f"cold: no server could be started ({error})"
+    return "Daemon: starting"
+
+
+def _act(config: pytest.Config, action: str) -> int:
+    from fastcollect_lsp import cli
+
+    arguments = [str(argument) for argument in config.known_args_namespace.file_or_dir or []]
+    return cli.act(action, rendezvous.place(str(config.rootpath)), arguments)
+
+
+def send_record(place: Place, recorder: Recorder, tests: int) -> None:
+    """Leave the record where the server finds it, and tell it if it is there to be told."""
+    try:
+        leave_record(place, recorder.finish(tests))
+        client.ask(place, "recorded", timeout=1.0)
+    except (OSError, rendezvous.Unsafe, client.Unavailable) as error:
+        if sys.flags.verbose:
+            sys.stderr.write(f"fastcollect: no record was left ({error})\n")

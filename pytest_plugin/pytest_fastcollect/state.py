@@ -1,0 +1,40 @@
+"""What the plugin knows of the run that it is loaded in."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from fastcollect_lsp.rendezvous import Place
+
+    from .record import Recorder
+
+
+@dataclass
+class State:
+    """One run, from the plugin's point of view."""
+
+    silent: bool = True
+    """Whether to do and show nothing."""
+    daemon: str = ""
+    """What the header says after the version: `Daemon: …` or `cold: …`."""
+    place: Place | None = None
+    recorder: Recorder | None = None
+    began: float = field(default_factory=time.perf_counter)
+    """When the collection began."""
+
+
+STATE = pytest.StashKey[State]()
+
+
+class Active:
+    """What the plugin has to know when it runs inside a run child."""
+
+    depth: str | None = None
+    """`warm` inside a run child, else None."""
+    record: bool = False
+    """Whether the server wants this run's import path, because it was not served all of it."""
