@@ -134,7 +134,7 @@ class Server:
                 await asyncio.wait_for(self.warm.idle.wait(), hello.patience_s)
             await _send(sock, to_json(self.status()))
         elif hello.kind == "editor":
-            await self._edit(sock)
+            await self._edit(sock, reader.rest)
         elif hello.kind == "stop":
             log.info("told to stop by pid %d", hello.pid)
             await _send(sock, {})
@@ -157,13 +157,16 @@ class Server:
                 os.close(fd)
         await _send(sock, answer)
 
-    async def _edit(self, sock: socket.socket) -> None:
-        """An editor's connection, until it ends. LSP is imported now: that takes its time."""
+    async def _edit(self, sock: socket.socket, rest: bytes) -> None:
+        """An editor's connection, until it ends. LSP is imported now: that takes its time.
+
+        `rest`: what the editor has sent already, right behind its hello.
+        """
         from .editor.connection import serve_connection
 
         editor = Editor(self)
         try:
-            await serve_connection(sock, editor)
+            await serve_connection(sock, editor, rest)
         finally:
             editor.close()
 
@@ -198,7 +201,7 @@ class Server:
             uptime_s=round(time.monotonic() - self._began, 3),
             idle_timeout_s=self._idle_timeout,
             rss_bytes=_rss(),
-            tests=warm.tests,
+            tests=warm.tests or (self._tree.counts[1] if self._tree is not None else 0),
             detail=warm.building or warm.failure or "",
             checkpoints=warm.checkpoints(),
             last_run=warm.last_run,

@@ -25,15 +25,15 @@ CLOSE_TIMEOUT_S = 2.0
 _numbers = itertools.count(1)
 
 
-async def serve_connection(sock: socket.socket, host: EditorHost) -> None:
+async def serve_connection(sock: socket.socket, host: EditorHost, rest: bytes = b"") -> None:
     """Serve one editor until it closes, says `exit`, or breaks the protocol's framing.
 
     `sock` is a connected, non-blocking Unix stream socket, owned by this call from now on. Returns
     normally however the connection ends; only cancelling it raises. Other connections, and the
-    process, go on.
+    process, go on. `rest` is what has been read from the socket already, behind the hello.
     """
     name = f"editor {next(_numbers)}"
-    reader, writer = await asyncio.open_unix_connection(sock=sock)
+    reader, writer = await _open(sock, rest)
     server = EditorServer(host.version)
     server.protocol.set_writer(Outbox(writer.transport, name))
     peer = EditorPeer(name, host, server.protocol)
@@ -50,6 +50,18 @@ async def serve_connection(sock: socket.socket, host: EditorHost) -> None:
         logger.info("%s ended: %s", name, reason)
         peer.end()
     await _close(writer)
+
+
+async def _open(
+    sock: socket.socket, rest: bytes
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Streams on a connected socket; `rest` has been read from it before, and comes first."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    reader.feed_data(rest)
+    protocol = asyncio.StreamReaderProtocol(reader)
+    transport, _ = await loop.create_unix_connection(lambda: protocol, sock=sock)
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 
 async def _read(reader: asyncio.StreamReader, protocol: EditorProtocol) -> str:
