@@ -6,7 +6,6 @@ Standard library only and cheap to import: it runs inside every `pytest`.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import select
 import signal
@@ -295,12 +294,16 @@ def _no_core() -> None:
 
 
 def stop_server(where: Place, timeout: float) -> bool:
-    """Stop the server and wait until its lock is free. False where none ran. Raises Unavailable."""
-    if ask(where, "stop", timeout) is None:
+    """Stop the server and wait until it has ended. False where none ran. Raises Unavailable."""
+    hello = Hello(kind="stop", version=__version__, pid=os.getpid())
+    sock = open_connection(where, hello, timeout)
+    if sock is None:
         return False
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        if not rendezvous.is_locked(where):
-            return True
-        time.sleep(0.01)
-    raise Unavailable(os.strerror(errno.ETIMEDOUT))
+    with sock:
+        # The server's end of this connection closes when its process is gone, and not before.
+        try:
+            while sock.recv(4096):
+                pass
+        except OSError as error:
+            raise Unavailable(f"the server does not stop ({error})") from None
+    return True

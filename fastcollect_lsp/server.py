@@ -45,6 +45,7 @@ class Server:
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._tree: ProjectTree | None = None
+        self._farewells: list[socket.socket] = []
 
     async def run(self, listener: socket.socket) -> None:
         """Serve until stopped or idle for too long."""
@@ -57,7 +58,7 @@ class Server:
         self._spawn(self._watch_idle())
         self.read_records()
         await self._stopping.wait()
-        self.warm.close()
+        await self.warm.end()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -137,7 +138,7 @@ class Server:
             await self._edit(sock, reader.rest)
         elif hello.kind == "stop":
             log.info("told to stop by pid %d", hello.pid)
-            await _send(sock, {})
+            self._farewells.append(sock.dup())  # closes when this process ends: that is the answer
             self._stopping.set()
         else:
             raise protocol.ProtocolError(f"unknown kind {hello.kind!r}")

@@ -10,6 +10,7 @@ import itertools
 import json
 import logging
 import os
+import select
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ log = logging.getLogger("fastcollect.warm")
 MAX_SELECTIONS = 3
 """Selections (command lines with files of their own) that are kept warm at the same time."""
 MAX_MISSES = 50
+END_TIMEOUT = 2.0
+"""Seconds that a stopping server waits for its warm processes."""
 
 _run_ids = itertools.count(1)
 
@@ -336,6 +339,23 @@ class Warm:
                     checkpoint.link.close()
                     del stages[key]
         old.link.close()
+
+    async def end(self) -> None:
+        """`close`, and wait a moment until the processes are gone; not for runs in progress."""
+        pidfds = []
+        for status in self.checkpoints():
+            with contextlib.suppress(OSError):
+                pidfds.append(os.pidfd_open(status.pid))
+        self.close()
+        deadline = time.monotonic() + END_TIMEOUT
+        while pidfds and not self.active and time.monotonic() < deadline:
+            ended, _, _ = select.select(pidfds, [], [], 0)
+            for fd in ended:
+                os.close(fd)
+                pidfds.remove(fd)
+            await asyncio.sleep(0.005)
+        for fd in pidfds:
+            os.close(fd)
 
     def close(self) -> None:
         """End every warm process; runs in progress go on to their end."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,11 @@ def may_be_stale(source: str, cached: str) -> bool:
         return False
 
 
-@contextlib.contextmanager
-def distrusted() -> Iterator[None]:
-    """Import from source where the bytecode may be stale: CPython's and pytest's own."""
+def distrust() -> Callable[[], None]:
+    """Import from source where the bytecode may be stale: CPython's and pytest's own.
+
+    Returns what undoes that.
+    """
     path_stats = SourceFileLoader.path_stats
     read_pyc = rewrite._read_pyc
 
@@ -41,11 +43,20 @@ def distrusted() -> Iterator[None]:
     def checked_read_pyc(source: Path, pyc: Path, *args: Any) -> Any:
         return None if may_be_stale(str(source), str(pyc)) else read_pyc(source, pyc, *args)
 
+    def undo() -> None:
+        SourceFileLoader.path_stats = path_stats  # type: ignore[method-assign]
+        rewrite._read_pyc = read_pyc
+
     SourceFileLoader.path_stats = checked_path_stats  # type: ignore[method-assign]
     rewrite._read_pyc = checked_read_pyc  # type: ignore[assignment]
+    return undo
+
+
+@contextlib.contextmanager
+def distrusted() -> Iterator[None]:
+    """`distrust` for the duration."""
+    undo = distrust()
     try:
         yield
     finally:
-        # Where it is inherited from is where it has to be again.
-        SourceFileLoader.path_stats = path_stats  # type: ignore[method-assign]
-        rewrite._read_pyc = read_pyc
+        undo()

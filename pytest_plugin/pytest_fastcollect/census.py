@@ -108,7 +108,7 @@ class Audit:
 
     def _noting_hazard(self, function: Callable[..., Any], what: str) -> Callable[..., Any]:
         def noting(*args: Any) -> Any:
-            if not self._paused and not is_neutral(sys._getframe(1).f_globals.get("__name__", "")):
+            if not self._paused and _asked_by_project():
                 self.observed.hazards.append(f"asks for {what} at import")
             return function(*args)
 
@@ -160,6 +160,20 @@ class Audit:
                 self.observed.files.add(source)
         elif not _is_system(path):
             self.observed.files.add(_absolute(path))
+
+
+def _asked_by_project() -> bool:
+    """Whether code that is not Python's own asks, if only through the standard library: not a
+    standard module that is being imported."""
+    frame: types.FrameType | None = sys._getframe(2)
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if name in _IMPORT_SYSTEM or name == "importlib._bootstrap":
+            return False
+        if not is_neutral(name):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _absolute(path: object) -> str:

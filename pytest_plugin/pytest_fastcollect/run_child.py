@@ -19,6 +19,7 @@ from typing import Any, NoReturn, TextIO
 
 from fastcollect_lsp.protocol import RunRequest, Stream
 
+from . import bytecode
 from .stash import Stash
 
 
@@ -156,6 +157,7 @@ def run(request: RunRequest, stash: Stash) -> NoReturn:
     """Run the caller's command line; raises SystemExit as the interpreter's own start would."""
     if stash.refers_to(gc, below=request.cwd):
         gc.unfreeze()  # tests that look at the collector find every object, at the price of time
+    bytecode.distrust()  # an edit may be seen first by this run, and must be seen
     stash.hide()
     stash.install()
     main = types.ModuleType("__main__")
