@@ -238,6 +238,45 @@ CASES = {
             + "    def test_one(self): self.assertEqual(1, 2)\n",
         },
     ),
+    "state that a hook sets from the environment": Case(
+        {
+            "settings.py": "MODE = 'a'\n",
+            "conftest.py": SLOW
+            + "import os, settings\n"
+            + "def pytest_configure(config): settings.MODE = os.environ.get('HOOK_MODE', 'a')\n",
+            "test_a.py": "from settings import MODE\nimport pytest\n"
+            + "@pytest.mark.parametrize('mode', [MODE])\ndef test_a(mode): assert mode == 'a'\n",
+        },
+        env_edit={"HOOK_MODE": "b"},
+    ),
+    "state that a hook sets from a file": Case(
+        {
+            "mode.txt": "a",
+            "settings.py": "MODE = 'a'\n",
+            "conftest.py": SLOW
+            + "import settings\n"
+            + "def pytest_configure(config): settings.MODE = open('mode.txt').read()\n",
+            "test_a.py": "from settings import MODE\ndef test_a(): assert MODE == 'a'\n",
+        },
+        {"mode.txt": "b"},
+    ),
+    "file asked for at import": Case(
+        {
+            "test_a.py": SLOW
+            + "import os, pytest\n"
+            + "@pytest.mark.skipif(not os.path.exists('big.bin'), reason='no big file')\n"
+            + "def test_a(): pass\n",
+        },
+        {"big.bin": "is there"},
+    ),
+    "process id asked for at import": Case(
+        {
+            "conftest.py": SLOW,
+            "helper.py": "import os\nPID = os.getpid()\n",
+            "test_a.py": "import os, helper\ndef test_a(): assert helper.PID == os.getpid()\n",
+        },
+        {"helper.py": "import os\nPID = -os.getpid()\n"},
+    ),
     "doctests of modules": Case(
         {
             "product.py": 'def double(x):\n    """\n    >>> double(2)\n    4\n    """\n'
@@ -333,3 +372,28 @@ def test_bytecode_that_is_wrongly_trusted_is_bypassed(project: MakeProject) -> N
     bench.wait_until_warm()
     after = bench.compare_warm()
     assert not after.differences, after.differences[-1]
+
+
+def test_random_bytes_asked_for_at_import_are_not_shared(
+    project: MakeProject, tmp_path: Path
+) -> None:
+    out = tmp_path / "names"
+    bench = project(
+        {
+            "conftest.py": SLOW,
+            "test_a.py": f"""\
+                import uuid
+                NAME = uuid.uuid4()
+                def test_a():
+                    with open({str(out)!r}, "a") as file:
+                        print(NAME, file=file)
+            """,
+        }
+    )
+    bench.warm_up()
+    for _ in range(2):
+        bench.pytest()
+        assert bench.status()["last_run"]["served"] == "warm"
+    names = out.read_text().split()
+    assert len(names) == 3
+    assert len(set(names)) == 3
