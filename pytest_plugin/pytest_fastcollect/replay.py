@@ -33,8 +33,10 @@ from _pytest.pathlib import import_path, resolve_package_path
 from fastcollect_lsp.protocol import Record, Segment
 
 from . import bytecode, census
+from .audit import Audit
 from .modules import importable, is_neutral, new_modules, peek
 from .stash import Effects, Stash
+from .tracing import Reads, TracedArgv, snapshot_environ, traced_environ
 
 
 class Barrier(Exception):
@@ -110,82 +112,6 @@ class _Starts(importlib.abc.MetaPathFinder):
         self.starts[name] = len(self.starts) + 1
 
 
-class _TracedEnviron(type(os.environ)):  # type: ignore[misc]
-    """`os.environ` that notes which variables are read. Put on by assigning `__class__`."""
-
-    reads: set[str]
-    iterated: bool
-
-    def __getitem__(self, key: str) -> str:
-        type(self).reads.add(os.fsdecode(key))
-        value: str = super().__getitem__(key)
-        return value
-
-    def __contains__(self, key: object) -> bool:
-        if isinstance(key, (str, bytes)):
-            type(self).reads.add(os.fsdecode(key))
-        return bool(super().__contains__(key))
-
-    def __delitem__(self, key: str) -> None:
-        type(self).reads.add(os.fsdecode(key))
-        super().__delitem__(key)
-
-    def __iter__(self) -> Iterator[str]:
-        type(self).iterated = True
-        yield from super().__iter__()
-
-    def __len__(self) -> int:
-        type(self).iterated = True
-        return int(super().__len__())
-
-    def __repr__(self) -> str:
-        type(self).iterated = True
-        return str(super().__repr__())
-
-
-class _TracedArgv(list[str]):
-    """`sys.argv` that notes whether anything but the program's name is read. For probes only."""
-
-    read = False
-
-    def __getitem__(self, index: Any) -> Any:
-        self.read = self.read or index != 0
-        return super().__getitem__(index)
-
-    def __contains__(self, argument: object) -> bool:
-        self.read = True
-        return super().__contains__(argument)
-
-    def __iter__(self) -> Iterator[str]:
-        self.read = True
-        return super().__iter__()
-
-    def __len__(self) -> int:
-        self.read = True
-        return super().__len__()
-
-
-@contextlib.contextmanager
-def _traced_environ(report: Report, caller: Mapping[str, str]) -> Iterator[None]:
-    """Note the environment variables that Python code reads, with the caller's values of them.
-
-    A variable that an earlier step has set counts with the caller's value too: where that is the
-    same, the steps do the same.
-    """
-    _TracedEnviron.reads = set()
-    _TracedEnviron.iterated = False
-    original = os.environ.__class__
-    os.environ.__class__ = _TracedEnviron
-    os.environb.__class__ = _TracedEnviron
-    try:
-        yield
-    finally:
-        os.environ.__class__ = original
-        os.environb.__class__ = original  # type: ignore[assignment]
-        report.environ = {name: caller.get(name) for name in _TracedEnviron.reads}
-        report.whole_environ = _TracedEnviron.iterated
-
-
 class Replay:
     """One execution of a plan. Adds what it executes to `stash`."""
 
@@ -197,8 +123,9 @@ class Replay:
         self._seen = set(sys.modules)
         self._output = census.Output()
         self._hook_modules = _hook_modules(plan.record)
-        self._audit: census.Audit | None = None
-        self._argv = _TracedArgv()
+        self._audit: Audit | None = None
+        self._argv = TracedArgv()
+        self._reads = Reads()
         self._baseline = census.Census.take()
         self.report = Report()
 
@@ -210,12 +137,12 @@ class Replay:
         importlib.invalidate_caches()  # a directory that was not there may be by now
         self.report.directories.update(filter(None, map(os.path.abspath, sys.path)))
         if self._plan.probe:
-            self._audit = census.Audit()
+            self._audit = Audit()
             self._audit.wrap_functions()
-            sys.argv = self._argv = _TracedArgv(sys.argv)
+            sys.argv = self._argv = TracedArgv(sys.argv)
         with (
             self._output.watch(),
-            _traced_environ(self.report, self._plan.environ),
+            traced_environ() as self._reads,
             self._import_system(),
         ):
             self._baseline = census.Census.take()
@@ -223,6 +150,11 @@ class Replay:
                 if str(index) not in self._plan.skip:
                     self._announce(index)
                     self._attempt(index, self._plan.record.segments[index])
+        # A variable that an earlier step has set counts with the caller's value too: where that is
+        # the same, the steps do the same.
+        caller = self._plan.environ
+        self.report.environ = {name: caller.get(name) for name in self._reads.names}
+        self.report.whole_environ = self._reads.whole
         self.report.elapsed_ms = (time.perf_counter() - began) * 1000
         self.report.modules = len(self._stash.entries)
         gc.collect()
@@ -298,7 +230,7 @@ class Replay:
             raise Barrier("cannot be imported")
         if segment.kind == "opaque" and not shallow:
             raise Barrier("imported in a way of its own")
-        if read := set(segment.environ) & _TracedEnviron.reads:
+        if read := set(segment.environ) & self._reads.names:
             raise Barrier(f"depends on {min(read)}, which the run itself sets")
         sys.path[:] = segment.sys_path
         self.report.directories.update(map(os.path.abspath, segment.sys_path))
@@ -327,7 +259,7 @@ class Replay:
 
     def _execute(self, index: int, segment: Segment, effects: Effects) -> None:
         record = self._plan.record
-        environ = _snapshot_environ()
+        environ = snapshot_environ()
         if segment.path is not None:
             sys.path[:] = _path_with_root(Path(segment.path), record)
         effects.path_before = list(sys.path)
@@ -340,7 +272,7 @@ class Replay:
                 self._seen.discard("conftest")
             _import(path, record)
         effects.path_after = list(sys.path)
-        after = _snapshot_environ()
+        after = snapshot_environ()
         effects.environ = {
             name: after.get(name)
             for name in environ.keys() | after.keys()
@@ -412,12 +344,6 @@ class Replay:
 
 def _failed(error: BaseException) -> str:
     return f"{type(error).__name__} when imported ahead of time"
-
-
-def _snapshot_environ() -> dict[str, str]:
-    """The environment without being seen to read it."""
-    data: dict[bytes, bytes] = os.environ._data  # type: ignore[attr-defined]
-    return {os.fsdecode(name): os.fsdecode(value) for name, value in data.items()}
 
 
 def _hook_modules(record: Record) -> set[str]:
