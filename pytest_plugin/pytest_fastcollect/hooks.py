@@ -14,7 +14,7 @@ _BEFORE_TESTS = (
     "pytest_collectreport", "pytest_collectstart", "pytest_configure", "pytest_generate_tests",
     "pytest_ignore_collect", "pytest_itemcollected", "pytest_make_collect_report",
     "pytest_make_parametrize_id", "pytest_pycollect_makeitem", "pytest_pycollect_makemodule",
-    "pytest_report_header", "pytest_sessionstart",
+    "pytest_sessionstart",
 )  # fmt: skip
 _HARMLESS_NAMES = frozenset(
     """

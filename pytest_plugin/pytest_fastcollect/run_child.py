@@ -153,10 +153,31 @@ def _open_stream(fd: int, name: str, stream: Stream) -> TextIO:
     return text
 
 
+def _unfreeze_when_looked_at() -> None:
+    """Let whoever asks the collector for objects find those of the checkpoint as well."""
+    get_objects, get_referrers = gc.get_objects, gc.get_referrers
+
+    def unfreeze() -> None:
+        gc.unfreeze()
+        gc.get_objects, gc.get_referrers = get_objects, get_referrers
+
+    def all_objects(generation: int | None = None) -> list[Any]:
+        unfreeze()
+        return get_objects(generation=generation)
+
+    def all_referrers(*objects: Any) -> list[Any]:
+        unfreeze()
+        return [found for found in get_referrers(*objects) if found is not objects]
+
+    gc.get_objects, gc.get_referrers = all_objects, all_referrers
+
+
 def run(request: RunRequest, stash: Stash) -> NoReturn:
     """Run the caller's command line; raises SystemExit as the interpreter's own start would."""
-    if stash.refers_to(gc, below=request.cwd):
+    if stash.uses_collector(below=request.cwd):
         gc.unfreeze()  # tests that look at the collector find every object, at the price of time
+    else:
+        _unfreeze_when_looked_at()
     bytecode.distrust()  # an edit may be seen first by this run, and must be seen
     stash.hide()
     stash.install()

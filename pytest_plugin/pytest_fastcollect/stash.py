@@ -8,6 +8,7 @@ moment is what a cold run would see. Nothing is executed twice, and nothing is r
 
 from __future__ import annotations
 
+import gc
 import importlib.abc
 import importlib.machinery
 import os
@@ -91,6 +92,14 @@ class Entry:
     """Handed out already: whoever takes it out of `sys.modules` wants it executed again."""
 
 
+def _namespace(module: Any) -> dict[str, Any] | None:
+    try:
+        namespace = object.__getattribute__(module, "__dict__")
+    except AttributeError:
+        return None
+    return namespace if type(namespace) is dict else None
+
+
 class Stash(importlib.abc.Loader):
     """All modules executed ahead of time, in order of completion."""
 
@@ -126,17 +135,20 @@ class Stash(importlib.abc.Loader):
             self.entries.append(entry)
         return added
 
-    def refers_to(self, module: types.ModuleType, below: str) -> bool:
-        """Whether a module of the project (its files are `below`) has imported this one by name."""
-        return any(
-            module is value
-            for entry in self.entries
-            if entry.origin is not None
-            and entry.origin.startswith(below + os.sep)
-            and "site-packages" not in entry.origin
-            if type(entry.module) is types.ModuleType
-            for value in vars(entry.module).values()
-        )
+    def uses_collector(self, below: str) -> bool:
+        """Whether objects made before the fork will be missed while they are frozen: a module of
+        the project (its files are `below`) has `gc`, or any has bound what asks it for objects."""
+        asking = {id(gc.get_objects), id(gc.get_referrers)}
+        for entry in self.entries:
+            values = {id(value) for value in (_namespace(entry.module) or {}).values()}
+            if values & asking or (id(gc) in values and self._is_below(entry, below)):
+                return True
+        return False
+
+    @staticmethod
+    def _is_below(entry: Entry, below: str) -> bool:
+        origin = entry.origin or ""
+        return origin.startswith(below + os.sep) and "site-packages" not in origin
 
     def hide(self) -> None:
         """In the run child: nothing of this has been imported yet."""

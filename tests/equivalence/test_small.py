@@ -277,6 +277,16 @@ CASES = {
         },
         {"helper.py": "import os\nPID = -os.getpid()\n"},
     ),
+    "collector asked for what refers to an object": Case(
+        {
+            "helper.py": "class Marker: pass\nTHE = Marker()\n",
+            "test_a.py": SLOW
+            + "from gc import get_referrers\nimport helper\n"
+            + "def test_a():\n"
+            + "    assert any(found is vars(helper) for found in get_referrers(helper.THE))\n",
+        },
+        {"helper.py": "class Marker: pass\nTHE = 1\n"},
+    ),
     "doctests of modules": Case(
         {
             "product.py": 'def double(x):\n    """\n    >>> double(2)\n    4\n    """\n'
