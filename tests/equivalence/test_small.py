@@ -285,7 +285,7 @@ CASES = {
             + "def test_a():\n"
             + "    assert any(found is vars(helper) for found in get_referrers(helper.THE))\n",
         },
-        {"helper.py": "class Marker: pass\nTHE = 1\n"},
+        {"test_a.py": PLAIN + "import helper\ndef test_a(): assert helper.THE is None\n"},
     ),
     "doctests of modules": Case(
         {
