@@ -93,15 +93,17 @@ class Audit:
         if _is_bytecode(path) or _is_system(path):
             return
         absolute = _absolute(path)
-        # Anything done inside a directory changes its stat: what it lists is looked at instead.
         try:
             is_directory = stat.S_ISDIR(self._stat(absolute).st_mode)
         except (OSError, ValueError):
             is_directory = False
+        parent = os.path.dirname(absolute)
         if not is_directory:
             self.observed.files.add(absolute)
-        elif absolute not in _SHARED:
-            self.observed.directories.add(absolute)
+        elif parent not in _SHARED:
+            # Whatever is done inside a directory changes its stat: that it is there stands in what
+            # its parent lists.
+            self.observed.directories.add(parent)
 
     def _noting_hazard(self, function: Callable[..., Any], what: str) -> Callable[..., Any]:
         def noting(*args: Any) -> Any:
