@@ -287,6 +287,14 @@ CASES = {
         },
         {"test_a.py": PLAIN + "import helper\ndef test_a(): assert helper.THE is None\n"},
     ),
+    "spare instead of fork": Case(
+        {
+            "helper.py": "VALUE = 1\n",
+            "test_a.py": PLAIN + "import helper\ndef test_a(): assert helper.VALUE == 1\n",
+        },
+        {"helper.py": "VALUE = 2\n"},
+        env={"FASTCOLLECT_START_METHOD": "spare"},
+    ),
     "doctests of modules": Case(
         {
             "product.py": 'def double(x):\n    """\n    >>> double(2)\n    4\n    """\n'
