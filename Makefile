@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test check unit rust extension vscode clean
+.PHONY: demo test check unit long rust extension vscode clean
 
 # An environment as a user would have it: the two distributions, and what the example imports.
 DEMO := .work/demo
@@ -36,6 +36,10 @@ rust:
 
 unit: $(VENV)/.installed
 	$(BIN)/python -m pytest -p no:fastcollect -p no:cacheprovider
+
+# What takes too long for every change: matrices, long random tests, fuzzing. FASTCOLLECT_SUITES as in CONTRIBUTING.md.
+long: $(VENV)/.installed
+	$(BIN)/python -m pytest -p no:fastcollect -p no:cacheprovider -m long
 
 NODE_MODULES := vscode-extension/node_modules/.installed
 $(NODE_MODULES): vscode-extension/package-lock.json
