@@ -84,8 +84,13 @@ class InputSet:
     listing: the sorted names that an import or pytest's collection could depend on.
     """
 
-    def __new__(cls, files: Sequence[str], dirs: Sequence[str]) -> InputSet:
-        """Snapshot now, in parallel, GIL released. Missing or unreadable paths are states."""
+    def __new__(
+        cls, files: Sequence[str], dirs: Sequence[str], prefixes: Sequence[tuple[str, int]] = []
+    ) -> InputSet:
+        """Snapshot now, in parallel, GIL released. Missing or unreadable paths are states.
+
+        `prefixes`: files of which only the first bytes, as many as given, count.
+        """
     def changed(self, limit: int = 20) -> list[str]:
         """Verify in one parallel pass, GIL released: up to `limit` paths that differ; [] = proven.
 

@@ -148,8 +148,14 @@ struct InputSet(proof::InputSet);
 #[pymethods]
 impl InputSet {
     #[new]
-    fn new(py: Python<'_>, files: Vec<PathBuf>, dirs: Vec<PathBuf>) -> PyResult<Self> {
-        detached(py, || Self(proof::InputSet::snapshot(files, dirs)))
+    #[pyo3(signature = (files, dirs, prefixes=vec![]))]
+    fn new(
+        py: Python<'_>,
+        files: Vec<PathBuf>,
+        dirs: Vec<PathBuf>,
+        prefixes: Vec<(PathBuf, u64)>,
+    ) -> PyResult<Self> {
+        detached(py, || Self(proof::InputSet::snapshot(files, dirs, prefixes)))
     }
 
     #[pyo3(signature = (limit=20))]

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::SystemTime;
 
+use super::lock;
 use super::stat::{Missing, Stat, stat};
 
 /// Ends of the names of files that imports, `site` and pytest look for.
@@ -69,11 +70,6 @@ impl DirState {
         }
         same
     }
-}
-
-/// The value behind a lock that no panic can leave half changed.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// The relevant names of a directory, sorted, and the stat that stands for them.

@@ -18,7 +18,7 @@ fn differs(
     let dir = dir();
     prepare(dir.path());
     let full = |names: &[&str]| names.iter().map(|name| dir.path().join(name)).collect();
-    let inputs = InputSet::snapshot(full(files), full(dirs));
+    let inputs = InputSet::snapshot(full(files), full(dirs), vec![]);
     assert!(inputs.changed(20).is_empty(), "nothing has changed yet");
     change(dir.path());
     let changed = inputs.changed(20);
@@ -186,7 +186,7 @@ fn a_change_within_the_clock_tick_of_the_snapshot_is_seen() {
     // Many rounds: with time stamps alone some of them would fail.
     for _ in 0..50 {
         let dir = dir();
-        let inputs = InputSet::snapshot(vec![], vec![dir.path().to_owned()]);
+        let inputs = InputSet::snapshot(vec![], vec![dir.path().to_owned()], vec![]);
         write(&dir.path().join("a.py"), "");
         assert_eq!(inputs.changed(1).len(), 1);
     }
@@ -196,7 +196,7 @@ fn a_change_within_the_clock_tick_of_the_snapshot_is_seen() {
 fn the_limit_is_kept_and_never_hides_a_change() {
     let dir = dir();
     let paths: Vec<PathBuf> = (0..1_000).map(|index| dir.path().join(index.to_string())).collect();
-    let inputs = InputSet::snapshot(paths.clone(), vec![]);
+    let inputs = InputSet::snapshot(paths.clone(), vec![], vec![]);
     assert_eq!(inputs.len(), 1_000);
     paths.iter().for_each(|path| write(path, ""));
     assert_eq!(inputs.changed(20).len(), 20);
@@ -211,8 +211,9 @@ fn the_newest_ctime_is_that_of_files() {
     let inputs = InputSet::snapshot(
         vec![dir.path().join("a"), dir.path().join("b")],
         vec![dir.path().to_owned()],
+        vec![],
     );
     assert_eq!(Some(inputs.newest_ctime_ns()), FileState::of(&dir.path().join("a")).ctime_ns());
     assert!(inputs.taken_ns() > 0);
-    assert_eq!(InputSet::snapshot(vec![], vec![]).newest_ctime_ns(), 0);
+    assert_eq!(InputSet::snapshot(vec![], vec![], vec![]).newest_ctime_ns(), 0);
 }
