@@ -16,7 +16,7 @@ from typing import Any
 from . import protocol
 from ._core import InputSet
 from .link import Link
-from .policy import Warmth
+from .policy import Stage, Warmth
 from .protocol import Record, RunRequest
 
 log = logging.getLogger("fastcollect.checkpoint")
@@ -39,17 +39,28 @@ class Checkpoint:
     record: Record | None = None
     last: int = 0
     """Segments of the record that it has executed."""
+    libraries: bool = False
+    """Whether it has executed what segment `last` begins with as well."""
     left_out: list[str] = field(default_factory=list)
     """What of the record it has not executed, each with the reason."""
-    whole: bool = True
-    """Whether it has executed the record up to the end of its stage."""
+    stage: Stage | None = None
+    """What it was to execute; None for the zygote."""
     events: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
     spare: bool = False
     """Whether this process becomes the run itself instead of being forked."""
     identity: str = ""
     """Of a zygote: what it cannot change any more (canonical JSON)."""
+    first_reads: dict[str, int] = field(default_factory=dict)
+    """Its input files, each with the segment that was the first to read it."""
+    costs_ms: dict[int, float] = field(default_factory=dict)
+    """What the import of each of its segments took."""
     process: subprocess.Popen[bytes] | None = None
     """The process, where it is a child of the server."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether it has executed the record up to the end of its stage."""
+        return self.stage is None or self.last == self.stage.last
 
     @property
     def alive(self) -> bool:
@@ -120,7 +131,11 @@ async def start_zygote(identity: str, environ: dict[str, str]) -> tuple[Checkpoi
             ours.close()
             raise Failed(f"{command[0]} cannot be started ({error.strerror})") from None
     link = Link(ours, events.put_nowait)
-    started = await _next_event(link, events, "started", START_TIMEOUT)
+    try:
+        started = await _next_event(link, events, "started", START_TIMEOUT)
+    except asyncio.CancelledError:
+        link.close()
+        raise
     inputs = await asyncio.to_thread(InputSet, started["files"], started["directories"])
     checkpoint = Checkpoint(
         name="pytest",

@@ -55,6 +55,9 @@ def print_status(status: Status, why: bool) -> None:
     if why:
         console.print()
         console.print(_misses(status))
+        if status.warmups:
+            console.print()
+            console.print(_warmups(status))
 
 
 def _checkpoints(status: Status) -> Table:
@@ -82,6 +85,17 @@ def _misses(status: Status) -> Table | Text:
         table.add_column(title, overflow="fold")
     for miss in status.why:
         table.add_row(miss.at, miss.checkpoint, escape(miss.reason), escape(miss.served))
+    return table
+
+
+def _warmups(status: Status) -> Table:
+    table = Table(box=None, padding=(0, 2), header_style="dim", pad_edge=False)
+    for title in ("at", "warmed because of", "kept", "imported again", "ms"):
+        table.add_column(title, overflow="fold")
+    for warmup in status.warmups:
+        again = f"{warmup.modules:,} modules"
+        ms = f"{warmup.ms:,.0f}"
+        table.add_row(warmup.at, escape(warmup.cause), escape(warmup.kept), again, ms)
     return table
 
 

@@ -18,7 +18,8 @@ from . import __version__, protocol, rendezvous
 from .protocol import Hello
 from .rendezvous import Place
 from .status import Status, to_json
-from .warm import Warm, read_records
+from .warm import Warm
+from .warming import read_records
 
 if TYPE_CHECKING:
     from .tree import ProjectTree
@@ -53,7 +54,7 @@ class Server:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._stopping.set)
         listener.setblocking(False)
-        self._spawn(self.warm.work())
+        self._spawn(self.warm.warming.work())
         self._spawn(self._accept(listener))
         self._spawn(self._watch_idle())
         self.read_records()
@@ -132,7 +133,7 @@ class Server:
             await _send(sock, {})
         elif hello.kind == "warm":
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self.warm.idle.wait(), hello.patience_s)
+                await asyncio.wait_for(self.warm.warming.idle.wait(), hello.patience_s)
             await _send(sock, to_json(self.status()))
         elif hello.kind == "editor":
             await self._edit(sock, reader.rest)
@@ -152,7 +153,11 @@ class Server:
             if len(fds) != protocol.RUN_FDS:
                 raise protocol.ProtocolError(f"{len(fds)} descriptors came with a run")
             request = protocol.parse_run_request(message)
-            answer = await self.warm.serve(request, fds)
+
+            async def tell(text: str) -> None:
+                await _send(sock, {"waiting": text})
+
+            answer = await self.warm.serve(request, fds, tell)
         finally:
             for fd in fds:
                 os.close(fd)
@@ -203,12 +208,13 @@ class Server:
             idle_timeout_s=self._idle_timeout,
             rss_bytes=_rss(),
             tests=warm.tests or (self._tree.counts[1] if self._tree is not None else 0),
-            detail=warm.building or warm.failure or "",
-            checkpoints=warm.checkpoints(),
+            detail=warm.warming.building or warm.warming.failure or "",
+            checkpoints=warm.pool.statuses(),
             last_run=warm.last_run,
             runs=dict(warm.runs),
             clients=self.clients - 1,
             why=list(warm.misses),
+            warmups=list(warm.warming.history),
             log=str(self.place.log),
         )
 
@@ -234,7 +240,7 @@ class Editor:
 
     def saved(self, path: str) -> None:
         """A file was written: what is warm may have to be made again before the next run."""
-        self._server.warm.refresh()
+        self._server.warm.warming.refresh([path])
 
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener` after every change of `status()`; returns what ends that."""

@@ -50,6 +50,21 @@ class Miss:
 
 
 @dataclass(frozen=True)
+class Warmup:
+    """Checkpoints that were made, because of a run or of a change."""
+
+    at: str
+    """Time of day, HH:MM:SS."""
+    cause: str
+    """What changed."""
+    kept: str
+    """The deepest checkpoint that still held."""
+    modules: int
+    """Modules that were imported again."""
+    ms: float
+
+
+@dataclass(frozen=True)
 class Status:
     """The state of a server, or its absence."""
 
@@ -70,6 +85,7 @@ class Status:
     runs: dict[str, int] = field(default_factory=dict)
     clients: int = 0
     why: list[Miss] = field(default_factory=list)
+    warmups: list[Warmup] = field(default_factory=list)
     log: str = ""
 
 
@@ -83,6 +99,7 @@ def from_json(data: dict[str, Any]) -> Status:
     plain = dict(data)
     plain["checkpoints"] = [CheckpointStatus(**item) for item in plain["checkpoints"]]
     plain["why"] = [Miss(**item) for item in plain["why"]]
+    plain["warmups"] = [Warmup(**item) for item in plain["warmups"]]
     if plain["last_run"] is not None:
         plain["last_run"] = LastRun(**plain["last_run"])
     return Status(**plain)

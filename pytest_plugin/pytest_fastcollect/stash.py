@@ -106,6 +106,8 @@ class Stash(importlib.abc.Loader):
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self._by_name: dict[str, list[int]] = {}
+        self._claims: dict[str, list[Entry]] = {}
+        """What was executed ahead of the files that import it, by file."""
         self._finding = False
 
     def add(
@@ -134,6 +136,11 @@ class Stash(importlib.abc.Loader):
             self._by_name.setdefault(entry.name, []).append(len(self.entries))
             self.entries.append(entry)
         return added
+
+    def claim(self, importers: Sequence[str], added: Sequence[Entry]) -> None:
+        """These modules are what the files import first: they come with the files."""
+        for file in importers:
+            self._claims.setdefault(file, []).extend(added)
 
     def uses_collector(self, below: str) -> bool:
         """Whether objects made before the fork will be missed while they are frozen: a module of
@@ -230,9 +237,13 @@ class Stash(importlib.abc.Loader):
         first = index
         while first > 0 and self._belongs(self.entries[first - 1], entry):
             first -= 1
-        for nested in self.entries[first:index]:
-            if not nested.used:
-                self._activate(nested, hook)
+        nested = [candidate for candidate in self.entries[first:index] if not candidate.used]
+        for candidate in [*nested, entry]:
+            for library in self._claims.get(candidate.origin or "", ()):
+                if not library.used:
+                    self._activate(library, hook)
+        for candidate in nested:
+            self._activate(candidate, hook)
         self._activate(entry, hook)
         sys.modules[entry.name] = entry.module
 
