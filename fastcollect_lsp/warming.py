@@ -215,7 +215,6 @@ class Warming:
         began, record = time.monotonic(), wish.record
         parent = await self._zygote_for(record)
         kept, changed = await self._still_good(record)
-        self._note_edits(changed)
         stages = self._stages(record, kept)
         self.progress = self._foresee(record, stages, kept)
         line: list[Checkpoint] = []
@@ -296,11 +295,13 @@ class Warming:
         """Checkpoints that this record's path leads through; and what has changed since those were
         made that no longer hold, which are given up."""
         kept: list[Checkpoint] = []
+        gone: list[Checkpoint] = []
         changed: dict[str, None] = {}
         for point in reversed(self.pool.candidates(record.key)):
             if await asyncio.to_thread(self.pool.stale, point):
                 news = await asyncio.to_thread(point.inputs.changed, 1000)
                 changed.update(dict.fromkeys(news))
+                gone.append(point)
                 continue
             if point.warmth is None or point.record is None:
                 continue
@@ -308,6 +309,8 @@ class Warming:
                 point.record, record, point.last
             ):
                 kept.append(point)
+        self._note_edits(changed)
+        self.pool.remove(gone)
         return kept, list(changed)
 
     # ---------------------------------------------------------------- what was learned
