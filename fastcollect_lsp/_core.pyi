@@ -98,7 +98,7 @@ class InputSet:
         """
     @property
     def newest_ctime_ns(self) -> int:
-        """The latest ctime of the files, in ns since the epoch (0 for none): a snapshot younger
+        """The latest ctime of all inputs, in ns since the epoch (0 for none): a snapshot younger
         than this is racy."""
     @property
     def taken_ns(self) -> int:

@@ -82,6 +82,7 @@ async def grow(
             "skip": sorted(wanted.skip),
             "libraries": wanted.libraries,
         }
+        began_ns = time.time_ns()
         probe = await _execute(parent, {**plan, "probe": True, "generators": {}})
         if probe.report is None or probe.barriers:
             wanted.add(probe.barriers)
@@ -90,6 +91,11 @@ async def grow(
             return None
         collected = [] if stage.shared else record.directories
         inputs = await _snapshot(probe.report, wanted.paths(), collected)
+        if inputs.newest_ctime_ns > began_ns - RACY_NS:
+            # Edited since the probe began: the real execution may read what the probe did not.
+            log.info("%s: an input changed while it was looked at", stage.name)
+            changes += 1
+            continue
         generators = probe.report["generators"]
         real = await _execute(parent, {**plan, "probe": False, "generators": generators})
         if real.report is None or real.checkpoint is None:

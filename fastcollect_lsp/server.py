@@ -10,6 +10,7 @@ import secrets
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ log = logging.getLogger("fastcollect.server")
 
 DEFAULT_IDLE_TIMEOUT = 30 * 60.0
 """Seconds without a run, an editor or a question after which the server ends."""
+END_TIMEOUT = 10.0
+"""Seconds after which a server that was told to stop is gone, whatever holds it up."""
 LOCK_ATTEMPTS = 20
 """Tries to get the lock, 50 ms apart: a probe for it holds it for a moment."""
 
@@ -59,10 +62,22 @@ class Server:
         self._spawn(self._watch_idle())
         self.read_records()
         await self._stopping.wait()
+        await self._end()
+
+    async def _end(self) -> None:
+        """End what is going on, then the warm processes, so that no new ones come; in any case end.
+
+        Up to Python 3.11 a task can miss its cancellation (`asyncio.wait_for`, when what it waits
+        for completes at that moment): it is told again.
+        """
+        last_resort = threading.Timer(END_TIMEOUT, os._exit, (1,))
+        last_resort.daemon = True
+        last_resort.start()
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks, timeout=0.1)
         await self.warm.end()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _spawn(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.ensure_future(work)

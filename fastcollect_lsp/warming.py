@@ -180,7 +180,9 @@ class Warming:
                 try:
                     await asyncio.wait({self._current})
                 except asyncio.CancelledError:
-                    self._current.cancel()
+                    while not self._current.done():
+                        self._current.cancel()
+                        await asyncio.wait({self._current}, timeout=0.1)
                     raise
                 if not self._current.cancelled():
                     self._overtaken = 0

@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from .startup import startup_state
+
 _STARTUP_VARIABLES = (
     "PYTHON", "LD_", "LC_", "LANG", "TZ", "HOME", "OMP_", "KMP_", "OPENBLAS_", "GOTO_", "MKL_",
     "BLIS_", "VECLIB_", "NUMEXPR_", "MALLOC_", "GLIBC_", "CUDA_", "ASAN_", "UBSAN_", "SSL_",
@@ -25,7 +27,6 @@ def startup_environment(environ: dict[str, str]) -> dict[str, str]:
 
 def identity(environ: dict[str, str]) -> str:
     """This process' identity as canonical JSON. Environment values enter as a digest only."""
-    startup = json.dumps(startup_environment(environ)).encode()
     return json.dumps(
         {
             "executable": os.path.realpath(sys.executable),
@@ -34,11 +35,16 @@ def identity(environ: dict[str, str]) -> str:
             "flags": [int(flag) for flag in sys.flags],
             "options": interpreter_options(),
             "pytest": pytest.__file__,
-            "environment": hashlib.blake2b(startup, digest_size=8).hexdigest(),
+            "environment": _digest(startup_environment(environ)),
+            "startup files": _digest(startup_state(environ)),
             "namespaces": _namespaces(),
             "user": [os.getresuid(), os.getresgid(), sorted(os.getgroups())],
         }
     )
+
+
+def _digest(value: object) -> str:
+    return hashlib.blake2b(json.dumps(value).encode(), digest_size=8).hexdigest()
 
 
 def interpreter_options() -> list[str]:

@@ -308,12 +308,12 @@ class Replay:
         self._index = index
         began = time.perf_counter()
         assert segment.path is not None
-        sys.path[:] = _path_with_root(Path(segment.path), self._plan.record)
-        self.report.directories.update(map(os.path.abspath, sys.path))
         audit = self._audit
         with audit.paused() if audit is not None else contextlib.nullcontext():
+            sys.path[:] = _path_with_root(Path(segment.path), self._plan.record)
             leading = leading_imports(segment.path, segment.unit, self._find, self._is_first_party)
         self.report.directories |= leading.directories
+        self.report.directories.update(map(os.path.abspath, sys.path))
         wanted = [
             (statement, extents)
             for statement, extents in zip(leading.imports, leading.extents, strict=True)

@@ -40,14 +40,22 @@ pub struct DirState {
     names: Result<Box<[Entry]>, Missing>,
     /// The stat the listing is known to hold for; `None` where only listing again can tell.
     proven: Mutex<Option<Stat>>,
+    ctime_ns: Option<i128>,
 }
 
 impl DirState {
     /// The state of `path` now.
     #[must_use]
     pub fn of(path: &Path) -> Self {
+        let ctime_ns = stat(path).ok().map(|stat| stat.ctime_ns);
         let (names, proven) = read(path, SystemTime::now());
-        Self { names, proven: Mutex::new(proven) }
+        Self { names, proven: Mutex::new(proven), ctime_ns }
+    }
+
+    /// When anything in the directory last came or went before the listing (ns since the epoch).
+    #[must_use]
+    pub fn ctime_ns(&self) -> Option<i128> {
+        self.ctime_ns
     }
 
     /// Whether `path` still holds the same relevant names.

@@ -92,10 +92,13 @@ impl InputSet {
         changed
     }
 
-    /// The latest ctime of the files, in nanoseconds since the epoch; 0 for none.
+    /// The latest ctime of all inputs, in nanoseconds since the epoch; 0 for none.
     #[must_use]
     pub fn newest_ctime_ns(&self) -> i128 {
-        self.files.iter().filter_map(|(_, state)| state.ctime_ns()).max().unwrap_or(0)
+        let files = self.files.iter().filter_map(|(_, state)| state.ctime_ns());
+        let dirs = self.dirs.iter().filter_map(|(_, state)| state.ctime_ns());
+        let prefixes = self.prefixes.iter().filter_map(|(_, state)| state.ctime_ns());
+        files.chain(dirs).chain(prefixes).max().unwrap_or(0)
     }
 
     /// When the snapshot was begun, in nanoseconds since the epoch.

@@ -16,6 +16,7 @@ pub struct PrefixState {
     /// The state of the whole file that is known to have this beginning; `None` where only reading
     /// again can tell.
     proven: Mutex<Option<FileState>>,
+    ctime_ns: Option<i128>,
 }
 
 impl PrefixState {
@@ -24,7 +25,14 @@ impl PrefixState {
     pub fn of(path: &Path, length: u64) -> Self {
         let before = FileState::of(path);
         let bytes = read(path, length).map_err(Missing::from);
-        Self { bytes, proven: Mutex::new(settled(before)) }
+        let ctime_ns = before.ctime_ns();
+        Self { bytes, proven: Mutex::new(settled(before)), ctime_ns }
+    }
+
+    /// When the file last changed before it was read (ns since the epoch).
+    #[must_use]
+    pub fn ctime_ns(&self) -> Option<i128> {
+        self.ctime_ns
     }
 
     /// Whether `path` still begins with the same bytes.

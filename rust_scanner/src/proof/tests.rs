@@ -205,15 +205,18 @@ fn the_limit_is_kept_and_never_hides_a_change() {
 }
 
 #[test]
-fn the_newest_ctime_is_that_of_files() {
+fn the_newest_ctime_is_that_of_any_input() {
     let dir = dir();
-    write(&dir.path().join("a"), "");
-    let inputs = InputSet::snapshot(
-        vec![dir.path().join("a"), dir.path().join("b")],
-        vec![dir.path().to_owned()],
-        vec![],
-    );
-    assert_eq!(Some(inputs.newest_ctime_ns()), FileState::of(&dir.path().join("a")).ctime_ns());
+    let file = dir.path().join("a");
+    write(&file, "");
+    let ctime = FileState::of(&file).ctime_ns();
+    let absent = dir.path().join("b");
+    let inputs = InputSet::snapshot(vec![file.clone(), absent], vec![], vec![]);
+    assert_eq!(Some(inputs.newest_ctime_ns()), ctime);
+    let beginning = InputSet::snapshot(vec![], vec![], vec![(file, 1)]);
+    assert_eq!(Some(beginning.newest_ctime_ns()), ctime);
+    let inputs = InputSet::snapshot(vec![], vec![dir.path().to_owned()], vec![]);
+    assert_eq!(Some(inputs.newest_ctime_ns()), FileState::of(dir.path()).ctime_ns());
     assert!(inputs.taken_ns() > 0);
     assert_eq!(InputSet::snapshot(vec![], vec![], vec![]).newest_ctime_ns(), 0);
 }
