@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import protocol
+from . import mounts, protocol
 from ._core import InputSet
 from .checkpoint import Checkpoint, Failed, next_message, start_zygote, today
 from .link import Link
@@ -268,7 +268,9 @@ class _Leftovers:
 async def _snapshot(
     report: dict[str, Any], extra: Sequence[str], collected: Sequence[str]
 ) -> InputSet:
-    """The inputs as they are now, taken when no file is younger than the clock can tell."""
+    """The inputs as they are now, taken when no file is younger than the clock can tell.
+
+    Raises Failed where they cannot be proven later."""
     extents = report["extents"]
     # Which libraries are imported is decided by the beginning of a file, or by all of it.
     whole = [path for path, length in extents.items() if length < 0]
@@ -276,6 +278,9 @@ async def _snapshot(
     files = [*report["files"], *filter(None, extra), *whole]
     # A conftest may appear where no module is looked for.
     directories = list(dict.fromkeys([*report["directories"], *collected]))
+    remote = mounts.first_remote([*files, *directories], mounts.current())
+    if remote is not None:
+        raise Failed(f"{remote[0]} is on a file system whose stats may lag ({remote[1].kind})")
     while True:
         inputs = await asyncio.to_thread(InputSet, files, directories, beginnings)
         age = time.time_ns() - inputs.newest_ctime_ns

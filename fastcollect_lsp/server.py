@@ -19,7 +19,7 @@ from . import __version__, protocol, rendezvous
 from .protocol import Hello
 from .rendezvous import Place
 from .status import Status, to_json
-from .warm import Warm
+from .warm import Warm, max_runs
 from .warming import read_records
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ class Server:
     def __init__(self, place: Place) -> None:
         self.place = place
         spare = os.environ.get("FASTCOLLECT_START_METHOD") == "spare"
-        self.warm = Warm(environ=dict(os.environ), spare=spare)
+        environ = dict(os.environ)
+        self.warm = Warm(environ, spare=spare, max_runs=max_runs(environ))
         self.clients = 0
         self._began = time.monotonic()
         self._used = time.monotonic()

@@ -10,7 +10,7 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +25,7 @@ log = logging.getLogger("fastcollect.warm")
 
 MAX_MISSES = 50
 MAX_RUNS = max(8, 4 * (os.cpu_count() or 1))
-"""Warm runs at the same time; the next one waits for one of them to end."""
+"""Warm runs at the same time, unless FASTCOLLECT_MAX_RUNS says otherwise."""
 TURN_TIMEOUT = 10.0
 """Seconds for which it waits, before it runs cold."""
 MAX_WAIT = 3.0
@@ -47,6 +47,16 @@ class Decision:
     proof_ms: float = 0.0
 
 
+def max_runs(environ: Mapping[str, str]) -> int:
+    """How many warm runs there may be at once. A value that is no number counts as none."""
+    value = environ.get("FASTCOLLECT_MAX_RUNS", "")
+    if value.isdecimal() and int(value) > 0:
+        return int(value)
+    if value:
+        log.warning("FASTCOLLECT_MAX_RUNS=%s is not a number above 0: %d", value, MAX_RUNS)
+    return MAX_RUNS
+
+
 @dataclass
 class Warm:
     """The warm processes of one project."""
@@ -63,6 +73,8 @@ class Warm:
     spare: bool = False
     """Whether each warm process serves one run and is replaced, instead of being forked."""
     tests: int = 0
+    max_runs: int = MAX_RUNS
+    """Warm runs at the same time; the next one waits for one of them to end."""
     active: set[str] = field(default_factory=set)
     """Runs that have begun and not ended."""
     _tasks: set[asyncio.Future[None]] = field(default_factory=set)
@@ -166,15 +178,15 @@ class Warm:
 
     async def _await_turn(self, tell: Callable[[str], Awaitable[None]]) -> bool:
         """Wait while too many runs go on at the same time; False where that takes too long."""
-        if len(self.active) < MAX_RUNS:
+        if len(self.active) < self.max_runs:
             return True
         await tell(f"waiting for one of {len(self.active)} runs to end")
         deadline = time.monotonic() + TURN_TIMEOUT
-        while len(self.active) >= MAX_RUNS and time.monotonic() < deadline:
+        while len(self.active) >= self.max_runs and time.monotonic() < deadline:
             self._ended.clear()
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), deadline - time.monotonic())
-        return len(self.active) < MAX_RUNS
+        return len(self.active) < self.max_runs
 
     def _use_up(self, spare: Checkpoint, channel: int, run_id: str) -> None:
         """A spare has become a run: see it to its end, and have another one made."""
