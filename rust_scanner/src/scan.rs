@@ -33,6 +33,7 @@ struct Snapshot {
     dirs: Vec<FoundDir>,
     files: Vec<Arc<Scanned>>,
     places: HashMap<PathBuf, usize>,
+    walked: Arc<[PathBuf]>,
 }
 
 /// A project's static test tree. Readers never wait for a scan.
@@ -62,7 +63,7 @@ impl Scan {
         let before = self.snapshot();
         let now = pool::run(|| {
             let read = |path: &Path| module(&pass.read(path));
-            let Found { dirs, files } = walk::walk(&self.config, &self.args, &read);
+            let Found { dirs, files, walked } = walk::walk(&self.config, &self.args, &read);
             let files: Vec<Arc<Scanned>> =
                 files.into_par_iter().map(|found| self.scanned(found, &pass, &before)).collect();
             let places = files
@@ -70,7 +71,7 @@ impl Scan {
                 .enumerate()
                 .map(|(place, file)| (file.found.path.clone(), place))
                 .collect();
-            Snapshot { dirs, files, places }
+            Snapshot { dirs, files, places, walked: walked.into() }
         });
         let changed = differences(&before, &now);
         *facts = pass;
@@ -94,7 +95,12 @@ impl Scan {
         let is_new = scanned.items != file.items;
         let mut files = before.files.clone();
         files[place] = Arc::new(scanned);
-        self.replace(Snapshot { dirs: before.dirs.clone(), files, places: before.places.clone() });
+        self.replace(Snapshot {
+            dirs: before.dirs.clone(),
+            files,
+            places: before.places.clone(),
+            walked: Arc::clone(&before.walked),
+        });
         is_new
     }
 
@@ -102,6 +108,12 @@ impl Scan {
     #[must_use]
     pub fn paths(&self) -> Vec<PathBuf> {
         self.snapshot().files.iter().map(|file| file.found.path.clone()).collect()
+    }
+
+    /// Every directory that the last `refresh` looked into, sorted.
+    #[must_use]
+    pub fn directories(&self) -> Arc<[PathBuf]> {
+        Arc::clone(&self.snapshot().walked)
     }
 
     /// The number of files and of tests.

@@ -9,6 +9,7 @@ mod source;
 use std::path::{Path, PathBuf};
 
 pub use options::Options;
+pub use source::NAMES as FILE_NAMES;
 
 /// What decides about the configuration, as given on the command line.
 #[derive(Debug, Clone)]

@@ -102,7 +102,7 @@ fn relevant_names(path: &Path) -> io::Result<Box<[Entry]>> {
         let entry = entry?;
         let name = entry.file_name();
         if is_directory(&entry) {
-            if !name.as_bytes().starts_with(b".") && name != "__pycache__" {
+            if is_relevant_dir(&name) {
                 names.push((name, true));
             }
         } else if is_relevant_file(&name) {
@@ -123,7 +123,15 @@ fn is_directory(entry: &DirEntry) -> bool {
     }
 }
 
-fn is_relevant_file(name: &OsStr) -> bool {
+/// Whether an import or a collection could depend on a directory of this name being there.
+#[must_use]
+pub fn is_relevant_dir(name: &OsStr) -> bool {
+    !name.as_bytes().starts_with(b".") && name != "__pycache__"
+}
+
+/// Whether an import or a collection could depend on a file of this name being there.
+#[must_use]
+pub fn is_relevant_file(name: &OsStr) -> bool {
     let name = name.as_bytes();
     SUFFIXES.iter().any(|suffix| name.ends_with(suffix.as_bytes()))
         || NAMES.iter().any(|known| name == known.as_bytes())

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rayon::prelude::*;
 
 use crate::pool;
-pub use listing::DirState;
+pub use listing::{DirState, is_relevant_dir, is_relevant_file};
 pub use prefix::PrefixState;
 pub use stat::{FileState, Missing, Stat};
 
@@ -105,6 +105,17 @@ impl InputSet {
     #[must_use]
     pub fn taken_ns(&self) -> i128 {
         self.taken_ns
+    }
+
+    /// The files, also those of which only the beginning counts, whether or not they exist.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let prefixes = self.prefixes.iter().map(|(path, _)| path.as_path());
+        self.files.iter().map(|(path, _)| path.as_path()).chain(prefixes)
+    }
+
+    /// The directories, whether or not they exist.
+    pub fn dirs(&self) -> impl Iterator<Item = &Path> {
+        self.dirs.iter().map(|(path, _)| path.as_path())
     }
 
     /// How many files, directories and beginnings of files there are.

@@ -63,6 +63,8 @@ pub struct Found {
     pub dirs: Vec<FoundDir>,
     /// Test files, in pytest's order.
     pub files: Vec<FoundFile>,
+    /// Every directory that was looked into, rootdir too, with and without test files; sorted.
+    pub walked: Vec<PathBuf>,
 }
 
 /// Reads conftest.py files; several threads ask at once.
@@ -277,7 +279,9 @@ impl Gathered<'_> {
                 }
             }));
         }
-        Found { dirs, files: self.files }
+        let mut walked: Vec<PathBuf> = self.packages.into_keys().collect();
+        walked.sort_unstable();
+        Found { dirs, files: self.files, walked }
     }
 }
 
