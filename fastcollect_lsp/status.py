@@ -65,6 +65,20 @@ class Warmup:
 
 
 @dataclass(frozen=True)
+class WatchStatus:
+    """Whether the server hears of it when files change. No answer depends on that."""
+
+    directories: int
+    """How many are watched."""
+    wanted: int
+    """How many should be."""
+    trouble: str | None
+    """Why fewer are."""
+    text: str
+    """All of that for people: "watching 120 directories", "not watching: …"."""
+
+
+@dataclass(frozen=True)
 class Status:
     """The state of a server, or its absence."""
 
@@ -87,6 +101,7 @@ class Status:
     why: list[Miss] = field(default_factory=list)
     warmups: list[Warmup] = field(default_factory=list)
     log: str = ""
+    watch: WatchStatus | None = None
 
 
 def to_json(status: Status) -> dict[str, Any]:
@@ -102,4 +117,6 @@ def from_json(data: dict[str, Any]) -> Status:
     plain["warmups"] = [Warmup(**item) for item in plain["warmups"]]
     if plain["last_run"] is not None:
         plain["last_run"] = LastRun(**plain["last_run"])
+    if plain["watch"] is not None:
+        plain["watch"] = WatchStatus(**plain["watch"])
     return Status(**plain)
