@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from .health import Finding
+from .health import Health
 from .status import LastRun, Status
 from .verify import Result
 
@@ -48,6 +48,8 @@ def print_status(status: Status, why: bool) -> None:
         if status.last_run is not None:
             facts.add_row("last run", escape(_last_run(status.last_run)))
         facts.add_row("clients", str(status.clients))
+        if status.watch is not None:
+            facts.add_row("files", escape(status.watch.text))
     console.print(facts)
     if status.checkpoints:
         console.print()
@@ -115,12 +117,13 @@ def _size(size: int) -> str:
     return f"{size / 1e6:,.1f} MB" if size else "?"
 
 
-def print_health(findings: Sequence[Finding]) -> None:
+def print_health(health: Health) -> None:
     """`fastcollect health`."""
     console = Console(highlight=False)
-    if not findings:
-        console.print("[green]healthy[/green]: nothing is wrong here")
-    for finding in findings:
+    if not health.findings:
+        watch = f" ({health.watch})" if health.watch is not None else ""
+        console.print(f"[green]healthy[/green]: nothing is wrong here{escape(watch)}")
+    for finding in health.findings:
         console.print(f"[red]{escape(finding.what)}[/red]\n  {escape(finding.remedy)}")
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import __version__, protocol, rendezvous
+from .freshness import Freshness
 from .protocol import Hello
 from .rendezvous import Place
 from .status import Status, to_json
@@ -58,7 +59,9 @@ class Server:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._stopping.set)
         listener.setblocking(False)
+        self.freshness = Freshness(self.place.root, self.warm)
         self._spawn(self.warm.warming.work())
+        self._spawn(self.freshness.work())
         self._spawn(self._accept(listener))
         self._spawn(self._watch_idle())
         self.read_records()
@@ -78,6 +81,7 @@ class Server:
             for task in self._tasks:
                 task.cancel()
             await asyncio.wait(self._tasks, timeout=0.1)
+        await self.freshness.close()
         await self.warm.end()
 
     def _spawn(self, work: Any) -> None:
@@ -203,6 +207,7 @@ class Server:
 
             config = project_config(self.place.root)
             self._tree = ProjectTree(Scan(config), self.place.root)
+            self.freshness.follow(self._tree)
         return self._tree
 
     def read_records(self) -> None:
@@ -232,6 +237,7 @@ class Server:
             why=list(warm.misses),
             warmups=list(warm.warming.history),
             log=str(self.place.log),
+            watch=self.freshness.status,
         )
 
 
