@@ -154,7 +154,10 @@ struct InputSet(proof::InputSet);
 #[pymethods]
 impl InputSet {
     #[new]
-    #[pyo3(signature = (files, dirs, prefixes=vec![]))]
+    #[pyo3(
+        signature = (files, dirs, prefixes=vec![]),
+        text_signature = "(files, dirs, prefixes=[])"
+    )]
     fn new(
         py: Python<'_>,
         files: Vec<PathBuf>,
