@@ -9,20 +9,15 @@ import sys
 
 import pytest
 
+from .known import STARTUP_VARIABLES
 from .startup import startup_state
-
-_STARTUP_VARIABLES = (
-    "PYTHON", "LD_", "LC_", "LANG", "TZ", "HOME", "OMP_", "KMP_", "OPENBLAS_", "GOTO_", "MKL_",
-    "BLIS_", "VECLIB_", "NUMEXPR_", "MALLOC_", "GLIBC_", "CUDA_", "ASAN_", "UBSAN_", "SSL_",
-)  # fmt: skip
-"""Prefixes of environment variables that C code reads, most of them once, at start."""
 
 _NAMESPACES = ("mnt", "pid", "net", "user", "ipc", "uts", "cgroup")
 
 
 def startup_environment(environ: dict[str, str]) -> dict[str, str]:
     """The part of an environment that only a new process can take over."""
-    return {name: environ[name] for name in sorted(environ) if name.startswith(_STARTUP_VARIABLES)}
+    return {name: environ[name] for name in sorted(environ) if name.startswith(STARTUP_VARIABLES)}
 
 
 def identity(environ: dict[str, str]) -> str:
