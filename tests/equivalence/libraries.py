@@ -117,7 +117,6 @@ NUMERICAL = {
         """\
         import torch
         LAYER = torch.nn.Linear(3, 2)
-        DRAWN = torch.rand(1).item()
         """,
         """\
         def test_it():
@@ -126,7 +125,6 @@ NUMERICAL = {
             loss = LAYER(torch.ones(4, 3)).sum()
             loss.backward()
             assert LAYER.weight.grad is not None
-            print(DRAWN, torch.rand(2).tolist())
         """,
         needs=("torch",),
     ),
@@ -369,7 +367,7 @@ NETWORKING = {
                 grpc.channel_ready_future(channel).result(timeout=30)
             server.stop(None).wait(30)
         """,
-        _THREAD + "|" + _DESCRIPTOR + "|gRPC|signal",
+        "",  # shut down it may be forked; until its threads have ended it is left out
         needs=("grpc",),
     ),
     "requests": Use(

@@ -103,3 +103,42 @@ def test_library(name: str, project: MakeProject, tmp_path_factory: pytest.TempP
     files = {**_CONFTEST, **use.files(name)}
     bench = project(files, PYTEST_ADDOPTS=options, **dict(use.env))
     _check(bench, {name: use}, *SHOWING)
+
+
+DRAWS = {
+    "random": "random.random()",
+    "numpy": "numpy.random.rand()",
+    "torch": "torch.rand(1).item()",
+}
+
+
+@pytest.mark.parametrize(
+    "library", ["random", *(pytest.param(n, marks=pytest.mark.long) for n in ("numpy", "torch"))]
+)
+def test_what_nobody_seeds_differs_from_run_to_run(
+    library: str, project: MakeProject, tmp_path: Path
+) -> None:
+    """Drawn at import, and drawn in a test."""
+    if importlib.util.find_spec(library) is None:
+        pytest.skip(f"{library} is not installed (pip install --group libraries)")
+    out, draw = tmp_path / "drawn", DRAWS[library]
+    bench = project(
+        {
+            "conftest.py": f"import {SLOW}, {library}\n",
+            "test_a.py": f"""\
+                import {library}
+                DRAWN = {draw}
+                def test_a():
+                    with open({str(out)!r}, "a") as file:
+                        print(DRAWN, {draw}, file=file)
+            """,
+        }
+    )
+    bench.warm_up()
+    for _ in range(2):
+        bench.pytest()
+        assert bench.status()["last_run"]["served"] == "warm"
+        bench.wait_until_warm()
+    drawn = out.read_text().split()
+    assert len(drawn) == 6
+    assert len(set(drawn)) == 6
