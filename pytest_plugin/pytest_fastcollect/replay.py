@@ -8,6 +8,7 @@ stays, without any hook. Both must do the same.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import hashlib
 import importlib
@@ -34,7 +35,8 @@ from _pytest.pathlib import import_path, resolve_package_path
 from fastcollect_lsp.protocol import Record, Segment
 
 from . import bytecode, census
-from .audit import Audit
+from .audit import Audit, Forbidden
+from .generators import reseed
 from .leading import Import, leading_imports
 from .modules import importable, is_neutral, new_modules, peek
 from .stash import Effects, Entry, Stash
@@ -194,6 +196,9 @@ class Replay:
         with self._audit.paused():
             self._output.rebase()
             self._baseline = census.Census.take()
+        observed = self._audit.take()  # the next step is not to be blamed for this one
+        self._read(observed.files)
+        self.report.directories |= observed.directories
 
     def _set_environ(self) -> None:
         """The caller's environment, with what pytest and the steps before this one add to it."""
@@ -209,7 +214,7 @@ class Replay:
         """Raises Barrier if the step, or the module of it, did what a fork cannot keep."""
         audit = self._audit
         with audit.paused() if audit is not None else contextlib.nullcontext():
-            hazard = self._output.hazard() or self._baseline.hazard()
+            hazard = self._baseline.hazard() or self._output.hazard()
         if audit is not None:
             observed = audit.take()
             self._read(observed.files)
@@ -276,6 +281,8 @@ class Replay:
                 yield caught
         except Barrier:
             raise
+        except Forbidden as forbidden:
+            raise Barrier(str(forbidden)) from None
         except BaseException as error:
             raise Barrier(_failed(error)) from None
 
@@ -290,6 +297,7 @@ class Replay:
         """What was executed is in the stash: have it come with what it did besides."""
         self._inputs(added)
         effects.warnings = list(caught)
+        effects.restore += [held.restore for held in self._output.held()]
         self._compare_generators(index, generators, effects)
         if added:
             added[-1].effects = effects
@@ -379,6 +387,11 @@ class Replay:
         places = [spec.origin or "", *(spec.submodule_search_locations or ())]
         return any(place.startswith(root) and "site-packages" not in place for place in places)
 
+    def _is_names(self, index: int) -> bool:
+        """Whether a step imports modules by name only."""
+        of_a_file = self._plan.record.segments[index].path is not None
+        return not of_a_file or self._shallow(index) or index >= self._plan.last
+
     def _shallow(self, index: int) -> bool:
         return f"{index}:shallow" in self._plan.skip
 
@@ -411,6 +424,8 @@ class Replay:
                     importlib.import_module(name)
                 except Barrier:
                     raise
+                except Forbidden as forbidden:
+                    raise Barrier(str(forbidden), name) from None
                 except BaseException as error:
                     # It could be imported in the recorded run: what hooks did before it matters,
                     # and may matter to all that follows.
@@ -458,8 +473,10 @@ class Replay:
             self.report.generators[key] = digest
             if self._plan.generators.get(key) == digest:
                 effects.restore.append(restore)
-            elif name == "numpy.random":
-                effects.restore.append(lambda: sys.modules["numpy.random"].seed())
+            elif name in before and key in self._plan.generators and not self._is_names(index):
+                raise Barrier("draws random numbers at import that nobody has seeded")
+            elif name != "random":  # which is seeded anew by every fork
+                effects.restore.append(functools.partial(reseed, name))
 
 
 def _difference(before: dict[str, str], after: dict[str, str]) -> dict[str, str | None]:
