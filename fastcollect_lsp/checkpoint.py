@@ -45,6 +45,8 @@ class Checkpoint:
     """What of the record it has not executed, each with the reason."""
     stage: Stage | None = None
     """What it was to execute; None for the zygote."""
+    ends_here: bool = False
+    """Whether what comes next may depend on a conftest that was left out."""
     events: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
     spare: bool = False
     """Whether this process becomes the run itself instead of being forked."""
@@ -59,8 +61,8 @@ class Checkpoint:
 
     @property
     def whole(self) -> bool:
-        """Whether it has executed the record up to the end of its stage."""
-        return self.stage is None or self.last == self.stage.last
+        """Whether it has executed the record up to the end of its stage, and more may follow."""
+        return not self.ends_here and (self.stage is None or self.last == self.stage.last)
 
     @property
     def alive(self) -> bool:

@@ -136,6 +136,7 @@ async def grow(
             libraries=stage.libraries,
             left_out=wanted.reasons,
             stage=stage,
+            ends_here=wanted.ends_here,
             events=events,
             spare=parent.spare,
             process=parent.process if parent.spare else None,
@@ -161,6 +162,8 @@ def _whole(parent: Checkpoint) -> bool:
 
 class _Libraries:
     """How many of the libraries that a step begins with can be imported ahead. Pure."""
+
+    ends_here = False
 
     def __init__(self, record: Record, last: int) -> None:
         self.last = last
@@ -199,6 +202,8 @@ class _Leftovers:
         self._end = last
         self.skip: set[str] = set()
         self.reasons: list[str] = []
+        self.ends_here = False
+        """Whether no later stage may go on from here, even where this one is at its end."""
         self._leave_influenced()
         self._given = len(self.skip)
 
@@ -237,11 +242,13 @@ class _Leftovers:
                 if segment.kind == "conftest":
                     # All after it may depend on what it does: only what it imports is had early.
                     self.last = step + 1
+                    self.ends_here = True
             else:
                 self.skip.discard(f"{step}:shallow")
                 self.skip.add(str(step))
                 if segment.kind == "conftest":
                     self.last = step
+                    self.ends_here = True
         if len(self.skip) - self._given > MAX_SKIPS:
             self.last = min(int(entry.partition(":")[0]) for entry in self.skip)
 

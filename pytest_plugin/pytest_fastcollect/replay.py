@@ -414,7 +414,7 @@ class Replay:
 
     def _import_names(self, index: int, segment: Segment) -> None:
         """Import, in their order, the modules that a hook or a module left out has imported."""
-        for name in segment.modules:
+        for name in self._names_ahead(segment):
             if name == segment.unit or name in sys.modules:
                 continue
             if f"{index}:{name}" in self._plan.skip:
@@ -437,6 +437,26 @@ class Replay:
                 if self._audit is None:
                     raise
                 self._note(index, barrier)
+
+    def _names_ahead(self, segment: Segment) -> list[str]:
+        """What may be imported by name. A module that is left out may set a variable, or an
+        attribute of another module, before it imports the next one: of its imports only libraries
+        that come before anything else are sure to be what they are in a run."""
+        if segment.path is None or segment.unit in segment.influenced:
+            return segment.modules
+        audit = self._audit
+        with audit.paused() if audit is not None else contextlib.nullcontext():
+            leading = leading_imports(segment.path, segment.unit, self._find, self._is_first_party)
+        self.report.directories |= leading.directories
+        if leading.extents:
+            self._read(leading.extents[-1])
+        names = (
+            name
+            for statement in leading.imports
+            for name in (statement.name, *(f"{statement.name}.{one}" for one in statement.names))
+        )
+        recorded = set(segment.modules)
+        return [name for name in dict.fromkeys(names) if name in recorded]
 
     def _compare(self, index: int, segment: Segment, modules: list[str]) -> None:
         """The step must have imported what it imported in the recorded run."""
