@@ -216,8 +216,7 @@ COMMANDS = (
 def test_different_selections(bench: SmallBench, tmp_path: Path) -> None:
     """Each shows what it shows alone, whatever the server has for it."""
     commands = [
-        (f"--basetemp={tmp_path}/{number}", *command)
-        for number, command in enumerate(COMMANDS)
+        (f"--basetemp={tmp_path}/{number}", *command) for number, command in enumerate(COMMANDS)
     ]
     with runs(bench, tmp_path / "notes", len(commands)) as made:
         for command in commands:
