@@ -38,6 +38,10 @@ _HARMLESS_COMMANDS = {
     ("uname", "-p"): (),
 }
 """Subprocesses that read nothing but the files named: no reason to leave an import to each run."""
+_ONLY_NAMES = {*ambient.IMPORT_SYSTEM, "glob", "os", "pathlib", "shutil"}
+"""Modules that use `os.scandir` for the names and kinds of what is there."""
+MAX_SCANNED = 1000
+"""Files of one directory that may become inputs because it was scanned."""
 _SHARED = {
     "/",
     "/tmp",
@@ -106,7 +110,7 @@ class Audit:
 
     def wrap_functions(self) -> None:
         """Notice what raises no audit event: asking for a file's state, and see `ambient`."""
-        for name in ("stat", "lstat", "access"):
+        for name in ("stat", "lstat", "access", "readlink"):
             setattr(os, name, self._noting_path(getattr(os, name)))
         ambient.watch(self._note)
 
@@ -123,7 +127,7 @@ class Audit:
             return
         absolute = _absolute(path)
         parent = os.path.dirname(absolute)
-        if not self._is_directory(absolute):
+        if self._is_link(absolute) or not self._is_directory(absolute):
             self.observed.files.add(absolute)
         elif parent not in _SHARED:
             # Whatever is done inside a directory changes its stat: that it is there stands in what
@@ -133,6 +137,12 @@ class Audit:
     def _is_directory(self, path: str | bytes) -> bool:
         try:
             return stat.S_ISDIR(self._stat(path).st_mode)
+        except (OSError, ValueError):
+            return False
+
+    def _is_link(self, path: str) -> bool:
+        try:
+            return stat.S_ISLNK(self._stat(path, follow_symlinks=False).st_mode)
         except (OSError, ValueError):
             return False
 
@@ -171,14 +181,30 @@ class Audit:
 
     def _lists(self, event: str, args: tuple[Any, ...]) -> None:
         path = "." if args[0] is None else args[0]
-        if not _is_system(path):
-            self._listed(_absolute(path), sys._getframe(2).f_globals.get("__name__"))
+        if _is_system(path) or isinstance(path, int):
+            return
+        by = sys._getframe(2).f_globals.get("__name__")
+        self._listed(_absolute(path), by)
+        if event == "os.scandir" and by not in _ONLY_NAMES:
+            self._scanned(_absolute(path))
 
     def _listed(self, path: str, by: object) -> None:
         """The import system looks for modules and distributions only; anyone else may use every
         name, and what stands for those is the directory's own stat."""
-        inputs = self.observed.directories if by in ambient.IMPORT_SYSTEM else self.observed.files
-        inputs.add(path)
+        if by in ambient.IMPORT_SYSTEM:
+            self.observed.directories.add(path)
+        else:
+            with self.paused():
+                self.observed.files.update((path, os.path.realpath(path)))
+
+    def _scanned(self, path: str) -> None:
+        """What `os.scandir` yields can be asked for the state of a file without our knowing."""
+        with self.paused(), contextlib.suppress(OSError):
+            names = os.listdir(path)
+            if len(names) > MAX_SCANNED:
+                self.observed.hazards.append(f"scans {path}, which holds {len(names)} files")
+            else:
+                self.observed.files.update(os.path.join(path, name) for name in names)
 
     def _opens(self, event: str, args: tuple[Any, ...]) -> None:
         path, mode, flags = args

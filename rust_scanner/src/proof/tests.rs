@@ -114,6 +114,28 @@ fn links_are_followed_and_watched_themselves() {
 }
 
 #[test]
+fn of_a_link_to_a_directory_it_counts_where_it_leads() {
+    let prepare = |dir: &Path| {
+        for name in ["a", "b"] {
+            fs::create_dir(dir.join(name)).expect("made");
+        }
+        symlink("a", dir.join("link")).expect("linked");
+    };
+    let retarget = |dir: &Path| {
+        fs::remove_file(dir.join("link")).expect("removed");
+        symlink("b", dir.join("link")).expect("linked");
+    };
+    assert_eq!(differs(prepare, &["link"], &[], retarget), ["link"]);
+    let replace = |dir: &Path| {
+        fs::remove_dir(dir.join("a")).expect("removed");
+        fs::rename(dir.join("b"), dir.join("a")).expect("moved");
+    };
+    assert_eq!(differs(prepare, &["link"], &[], replace), ["link"]);
+    let fill = |dir: &Path| write(&dir.join("a/x"), "");
+    assert_eq!(differs(prepare, &["link"], &[], fill), Vec::<String>::new());
+}
+
+#[test]
 fn a_loop_of_links_is_a_state() {
     let prepare = |dir: &Path| {
         symlink("b", dir.join("a")).expect("linked");
