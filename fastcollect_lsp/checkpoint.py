@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import subprocess
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,11 @@ from .protocol import Record, RunRequest
 
 log = logging.getLogger("fastcollect.checkpoint")
 
+RACY_NS = 20_000_000
+"""A file that changed this shortly before its snapshot may change again within the same tick of the
+file system's clock, unseen."""
+MAX_CHANGES = 5
+"""Times that something is begun again because a file was edited meanwhile."""
 START_TIMEOUT = 60.0
 """Seconds for the zygote to have imported pytest."""
 
@@ -106,6 +112,19 @@ async def start_zygote(identity: str, environ: dict[str, str]) -> tuple[Checkpoi
 
     Raises Failed. What it prints goes to the server's log.
     """
+    for _ in range(MAX_CHANGES):
+        began_ns = time.time_ns()
+        zygote = await _start(identity, environ)
+        if zygote.inputs.newest_ctime_ns < began_ns - RACY_NS:
+            return zygote, zygote.identity
+        # What it has imported may be older than the snapshot of its inputs.
+        log.info("the interpreter or pytest changed while it started: starting again")
+        zygote.link.close()
+        await asyncio.sleep(RACY_NS / 1e9)
+    raise Failed("the interpreter's own files keep changing")
+
+
+async def _start(identity: str, environ: dict[str, str]) -> Checkpoint:
     wanted = json.loads(identity)
     ours, theirs = socket.socketpair()
     command = [
@@ -139,7 +158,7 @@ async def start_zygote(identity: str, environ: dict[str, str]) -> tuple[Checkpoi
         link.close()
         raise
     inputs = await asyncio.to_thread(InputSet, started["files"], started["directories"])
-    checkpoint = Checkpoint(
+    return Checkpoint(
         name="pytest",
         pid=process.pid,
         link=link,
@@ -149,7 +168,6 @@ async def start_zygote(identity: str, environ: dict[str, str]) -> tuple[Checkpoi
         process=process,
         identity=str(started["identity"]),
     )
-    return checkpoint, checkpoint.identity
 
 
 async def _next_event(

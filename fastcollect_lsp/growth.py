@@ -16,7 +16,7 @@ from typing import Any
 
 from . import mounts, protocol
 from ._core import InputSet
-from .checkpoint import Checkpoint, Failed, next_message, start_zygote, today
+from .checkpoint import MAX_CHANGES, RACY_NS, Checkpoint, Failed, next_message, start_zygote, today
 from .link import Link
 from .policy import CUT_MS, Stage, Warmth, loaded_conftests
 from .protocol import Record
@@ -25,11 +25,6 @@ log = logging.getLogger("fastcollect.growth")
 
 STEP_TIMEOUT = 120.0
 """Seconds that one step of imports may take before it is given up."""
-RACY_NS = 20_000_000
-"""A file that changed this shortly before its snapshot may change again within the same tick of the
-file system's clock, unseen."""
-MAX_CHANGES = 5
-"""Times that a checkpoint is begun again because a file was edited meanwhile."""
 MAX_LIBRARIES = 1000
 """Leading imports of one step that are executed ahead of it."""
 MAX_SKIPS = 100
