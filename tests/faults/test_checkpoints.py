@@ -65,6 +65,7 @@ def right(bench: SmallBench) -> str:
     return served
 
 
+IN_CI = "all checkpoints killed"
 FROM_INSIDE = {
     "checkpoint killed": "os.kill(parent, signal.SIGKILL)",
     "checkpoint terminated": "os.kill(parent, signal.SIGTERM)",
@@ -78,7 +79,10 @@ FROM_INSIDE = {
 }
 
 
-@pytest.mark.parametrize("name", FROM_INSIDE)
+@pytest.mark.parametrize(
+    "name",
+    [name if name == IN_CI else pytest.param(name, marks=pytest.mark.long) for name in FROM_INSIDE],
+)
 def test_spoilt_by_a_test(name: str, warm: SmallBench) -> None:
     """What a test may do to the process that it was forked from, unknowingly."""
     warm.extra_env["CODE"] = FROM_INSIDE[name]
@@ -114,6 +118,7 @@ def test_stopped_by_a_test(warm: SmallBench) -> None:
     right(warm)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("names", [("modules",), ("conftests", "modules"), ("pytest",)], ids=str)
 def test_killed_while_idle(names: tuple[str, ...], warm: SmallBench) -> None:
     alive = warm.checkpoint_pids()
@@ -123,6 +128,7 @@ def test_killed_while_idle(names: tuple[str, ...], warm: SmallBench) -> None:
     right(warm)
 
 
+@pytest.mark.long
 def test_zygote_killed_then_edited(warm: SmallBench) -> None:
     pid = warm.checkpoint_pids()["pytest"]
     os.kill(pid, signal.SIGKILL)

@@ -89,7 +89,8 @@ FILES = {
     "test_cache.py": """\
         import os, pytest
         @pytest.mark.parametrize("i", range(8))
-        def test_cache(i, together): assert str(i) != os.environ["FAILS"]
+        @pytest.mark.long
+def test_cache(i, together): assert str(i) != os.environ["FAILS"]
         """,
     "test_waits.py": """\
         import product
@@ -213,6 +214,7 @@ COMMANDS = (
 )
 
 
+@pytest.mark.long
 def test_different_selections(bench: SmallBench, tmp_path: Path) -> None:
     """Each shows what it shows alone, whatever the server has for it."""
     commands = [
@@ -230,6 +232,7 @@ def test_different_selections(bench: SmallBench, tmp_path: Path) -> None:
         assert not found, (command, found[-1])
 
 
+@pytest.mark.long
 def test_temporary_directories(bench: SmallBench, tmp_path: Path) -> None:
     """Each run has a numbered base of its own, and none removes another's."""
     with runs(bench, tmp_path / "notes", AT_ONCE) as made:
@@ -256,7 +259,11 @@ def test_cache(bench: SmallBench, tmp_path: Path) -> None:
     assert failed.keys() & names
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT]
+    + [pytest.param(other, marks=pytest.mark.long) for other in (signal.SIGTERM, signal.SIGKILL)],
+)
 def test_the_end_of_one_is_not_the_others(
     bench: SmallBench, tmp_path: Path, number: signal.Signals
 ) -> None:
