@@ -89,8 +89,7 @@ FILES = {
     "test_cache.py": """\
         import os, pytest
         @pytest.mark.parametrize("i", range(8))
-        @pytest.mark.long
-def test_cache(i, together): assert str(i) != os.environ["FAILS"]
+        def test_cache(i, together): assert str(i) != os.environ["FAILS"]
         """,
     "test_waits.py": """\
         import product
@@ -246,6 +245,7 @@ def test_temporary_directories(bench: SmallBench, tmp_path: Path) -> None:
     assert {int(path.read_text()) for path in written} <= set(made.ran())
 
 
+@pytest.mark.long
 def test_cache(bench: SmallBench, tmp_path: Path) -> None:
     """Runs that write the same cache: whoever ends last wins, as with cold runs."""
     with runs(bench, tmp_path / "notes", AT_ONCE) as made:
