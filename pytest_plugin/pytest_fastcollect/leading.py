@@ -213,6 +213,8 @@ class _Walk:
             has = self._bound.get(self._files.get(name, ""), {})
             if attribute in has:
                 continue
+            if "__getattr__" in has:
+                raise _Unclean  # asked for any other name, submodules included (PEP 562)
             if "*" in (attribute, *has) and name in self._packages:
                 raise _Unclean  # which submodules that imports depends on `__all__`
             if attribute != "*" and self._find(f"{name}.{attribute}") is not None:
