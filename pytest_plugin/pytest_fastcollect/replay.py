@@ -36,6 +36,7 @@ from fastcollect_lsp.protocol import Record, Segment
 
 from . import bytecode, census
 from .audit import Audit, Forbidden
+from .contained import imported_names, keeps_to_itself
 from .generators import reseed
 from .leading import Import, leading_imports
 from .modules import importable, is_neutral, new_modules, peek
@@ -92,6 +93,9 @@ class Report:
     whole_environ: bool = False
     generators: dict[str, str] = field(default_factory=dict)
     barriers: list[tuple[int, str | None, str]] = field(default_factory=list)
+    contained: list[int] = field(default_factory=list)
+    """Steps with barriers that change nothing outside of their own module: what follows them does
+    not depend on them."""
     """Of a probe: (step, module, reason) for each that must not happen ahead of time."""
     modules: int = 0
     elapsed_ms: float = 0.0
@@ -194,11 +198,33 @@ class Replay:
         self.report.barriers.append((index, barrier.module, str(barrier)))
         assert self._audit is not None
         with self._audit.paused():
+            if index < self._plan.last and self._is_contained(self._plan.record.segments[index]):
+                self.report.contained.append(index)
             self._output.rebase()
             self._baseline = census.Census.take()
         observed = self._audit.take()  # the next step is not to be blamed for this one
         self._read(observed.files)
         self.report.directories |= observed.directories
+
+    def _is_contained(self, segment: Segment) -> bool:
+        """Whether what a step does shows nowhere but in its own module and in libraries that are
+        imported ahead all the same."""
+        if segment.path is None:
+            return False
+        try:
+            source = Path(segment.path).read_bytes()
+        except OSError:
+            return False
+        others = set(segment.modules) - {segment.unit}
+        if any(self._is_of_project(name) for name in others):
+            return False
+        if others & imported_names(source) - set(self._names_ahead(segment)):
+            return False
+        return keeps_to_itself(source)
+
+    def _is_of_project(self, name: str) -> bool:
+        spec = self._find(name)
+        return spec is None or self._is_first_party(spec)
 
     def _set_environ(self) -> None:
         """The caller's environment, with what pytest and the steps before this one add to it."""

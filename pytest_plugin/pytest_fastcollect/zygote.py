@@ -201,6 +201,7 @@ class Checkpoint:
             whole_environ=report.whole_environ,
             generators=report.generators,
             barriers=report.barriers,
+            contained=report.contained,
             modules=report.modules,
             elapsed_ms=report.elapsed_ms,
         )

@@ -41,6 +41,13 @@ CASES: dict[str, Mapping[str, str]] = {
         + _THREAD
         + "def test_a(): assert product.DEBUG\n",
     },
+    "a setting changed by a test module before another": {
+        **_SETTINGS,
+        "test_a.py": f"import {SLOW}, settings\nsettings.DEBUG = True\n"
+        + _THREAD
+        + "def test_a(): pass\n",
+        "test_b.py": "import product\ndef test_b(): assert product.DEBUG\n",
+    },
 }
 
 
