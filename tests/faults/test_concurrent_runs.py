@@ -15,6 +15,7 @@ import pytest
 
 from fastcollect_lsp import verify
 from fastcollect_lsp.verify import Result
+from tests.conftest import MakeProject
 from tests.support import HANG, Shared, SmallBench, ended, eventually, header, small_bench
 
 AT_ONCE = 8
@@ -102,7 +103,7 @@ FILES = {
 @pytest.fixture(scope="module")
 def bench(shared: Shared) -> Iterator[SmallBench]:
     """A project with two warm selections."""
-    with small_bench(shared, FILES) as made:
+    with small_bench(shared, FILES, FASTCOLLECT_MAX_RUNS="64") as made:
         made.warm_up("--collect-only", "test_dirs.py")
         made.pytest("--collect-only", "test_all.py")
         made.wait_until_warm()
@@ -304,3 +305,28 @@ def test_an_edit_does_not_reach_a_run_in_progress(bench: SmallBench, tmp_path: P
             assert not following.differences, following.differences[-1]
     finally:
         bench.write({"product.py": FILES["product.py"]})
+
+
+@pytest.mark.long
+@pytest.mark.xfail(
+    strict=True, reason="a run is taken to go on for ever once its checkpoint has been given up"
+)
+def test_runs_that_outlive_their_checkpoint_are_not_counted_for_ever(
+    project: MakeProject, tmp_path: Path
+) -> None:
+    """Each edit has the checkpoint of a run in progress given up; the run ends all the same."""
+    bench = project(FILES, FASTCOLLECT_MAX_RUNS="2")
+    bench.extra_env |= {"NOTES": str(tmp_path / "notes"), "RUNS": "1"}
+    bench.warm_up("--collect-only", "test_waits.py")
+    for number in range(2):
+        with runs(bench, tmp_path / f"notes{number}") as made:
+            made.start("test_waits.py")
+            made.waiting(1)
+            bench.write({"product.py": f"ITEMS = [{number}]\nTEXT = 'before'\n"})
+            bench.pytest("--collect-only", "test_waits.py")
+            bench.wait_until_warm()
+            made.release()
+            (result,) = made.finish()
+            assert header(result.output) == "Daemon: active, warm"
+            assert result.exit == 0, result.output
+    bench.compare_warm("--collect-only", "test_waits.py")
