@@ -324,7 +324,7 @@ class Replay:
         self._inputs(added)
         effects.warnings = list(caught)
         effects.restore += [held.restore for held in self._output.held()]
-        self._compare_generators(index, generators, effects)
+        self._compare_generators(index, added, generators, effects)
         if added:
             added[-1].effects = effects
 
@@ -413,10 +413,13 @@ class Replay:
         places = [spec.origin or "", *(spec.submodule_search_locations or ())]
         return any(place.startswith(root) and "site-packages" not in place for place in places)
 
-    def _is_names(self, index: int) -> bool:
-        """Whether a step imports modules by name only."""
-        of_a_file = self._plan.record.segments[index].path is not None
-        return not of_a_file or self._shallow(index) or index >= self._plan.last
+    def _is_of_project(self, added: Sequence[Entry]) -> bool:
+        """Whether a step has executed nothing but the project's own modules."""
+        return all(
+            entry.spec is not None and self._is_first_party(entry.spec)
+            for entry in added
+            if not is_neutral(entry.name)
+        )
 
     def _shallow(self, index: int) -> bool:
         return f"{index}:shallow" in self._plan.skip
@@ -508,7 +511,11 @@ class Replay:
                     self.report.directories.add(directory)
 
     def _compare_generators(
-        self, index: int, before: dict[str, tuple[object, Callable[[], None]]], effects: Effects
+        self,
+        index: int,
+        added: Sequence[Entry],
+        before: dict[str, tuple[object, Callable[[], None]]],
+        effects: Effects,
     ) -> None:
         """A generator left in the same state by both executions was seeded: keep that state."""
         for name, (state, restore) in census.generators().items():
@@ -519,7 +526,7 @@ class Replay:
             self.report.generators[key] = digest
             if self._plan.generators.get(key) == digest:
                 effects.restore.append(restore)
-            elif name in before and key in self._plan.generators and not self._is_names(index):
+            elif name in before and key in self._plan.generators and self._is_of_project(added):
                 raise Barrier("draws random numbers at import that nobody has seeded")
             elif name != "random":  # which is seeded anew by every fork
                 effects.restore.append(functools.partial(reseed, name))
