@@ -106,9 +106,7 @@ def _explore(base: Base, directory: Path, edits: int, length: int, number: int) 
     )
     @given(_steps(length))
     def explore(steps: tuple[Edit | None, ...]) -> None:
-        if tally.edits >= edits and not tally.stale:
-            return
-        if tally.edits >= edits and KEEP_GOING:
+        if not any(steps) or (tally.edits >= edits and (KEEP_GOING or not tally.stale)):
             return
         try:
             play(template, steps, tally)
