@@ -82,6 +82,7 @@ def _steps(length: int) -> st.SearchStrategy[tuple[Edit | None, ...]]:
         pause_ms=st.sampled_from((0, 0, 0, 10, 50, 200, 500)),
         wait=st.booleans(),
         settle=st.booleans(),
+        late=st.sampled_from((False, False, False, True)),
         command=st.sampled_from((*[0] * 8, *range(len(commands(SMALL))))),
         during=st.sampled_from((*[""] * 7, "gate", "race", "race")),
     )
