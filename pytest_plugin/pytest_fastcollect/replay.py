@@ -34,7 +34,7 @@ from _pytest.pathlib import import_path, resolve_package_path
 
 from fastcollect_lsp.protocol import Record, Segment
 
-from . import bytecode, census
+from . import bytecode, census, hooks
 from .audit import Audit, Forbidden
 from .contained import imported_names, keeps_to_itself
 from .generators import reseed
@@ -166,7 +166,9 @@ class Replay:
         ):
             self._baseline = census.Census.take()
             for index in range(self._plan.first, self._plan.last):
-                if str(index) not in self._plan.skip:
+                if str(index) in self._plan.skip:
+                    self._diverges(self._plan.record.segments[index])
+                else:
                     self._announce(index)
                     self._attempt(index, self._plan.record.segments[index])
             if self._plan.libraries:
@@ -284,6 +286,8 @@ class Replay:
             raise Barrier("cannot be imported")
         if segment.kind == "opaque" and not shallow:
             raise Barrier("imported in a way of its own")
+        if self._diverges(segment):
+            raise Barrier("sys.path is not what it was in the recorded run")
         sys.path[:] = segment.sys_path
         self.report.directories.update(map(os.path.abspath, segment.sys_path))
         effects = Effects()
@@ -294,9 +298,21 @@ class Replay:
             finally:
                 modules = new_modules(self._seen)
         self._compare(index, segment, modules)
+        self._compare_plugins(segment, modules)
         self._compare_environ(segment)
         added = self._stash.add(modules, self._starts.starts, index, segment.path)
         self._keep(index, added, effects, generators, caught)
+        self._stash.path = effects.path_after if segment.path is not None and not shallow else None
+
+    def _diverges(self, segment: Segment) -> bool:
+        """Whether an edited file has made another `sys.path` than the record goes on with.
+
+        Only where files were edited: hooks may change it between steps, without one of their own.
+        """
+        path, self._stash.path = self._stash.path, None
+        if self._plan.changed and path is not None and path != segment.sys_path:
+            self._stash.diverged = True
+        return self._stash.diverged
 
     @contextlib.contextmanager
     def _filtered_warnings(self) -> Iterator[list[warnings.WarningMessage]]:
@@ -502,6 +518,21 @@ class Replay:
         if missing and not self.report.barriers and not self._plan.changed:
             raise Barrier(f"does not import {min(missing)}, which it did in the recorded run")
 
+    def _compare_plugins(self, segment: Segment, modules: list[str]) -> None:
+        """What is a plugin must not have become one that has a hand in what comes after it."""
+        record, changed = self._plan.record, self._plan.changed
+        for name in modules:
+            module = sys.modules.get(name)
+            file = peek(module, "__file__")
+            is_conftest = segment.kind == "conftest" and file == segment.path
+            if not isinstance(module, types.ModuleType) or not (is_conftest or file in changed):
+                continue
+            hook = hooks.which_matter([module], lambda _: True, configured=True)
+            if hook is not None and record.hooks is None:
+                raise Barrier(f"{hook}, which the recorded run did not have, comes after it")
+            if is_conftest and file in changed and _directs_collection(module):
+                raise Barrier("may have changed what is collected")
+
     def _inputs(self, added: Sequence[Entry]) -> None:
         for entry in added:
             if entry.origin and os.path.isabs(entry.origin):
@@ -538,6 +569,12 @@ def _difference(before: dict[str, str], after: dict[str, str]) -> dict[str, str 
         for name in before.keys() | after.keys()
         if before.get(name) != after.get(name)
     }
+
+
+def _directs_collection(conftest: types.ModuleType) -> bool:
+    """Whether a conftest names plugins, or files to leave out (`_pytest.main`)."""
+    names = ("pytest_plugins", "collect_ignore", "collect_ignore_glob")
+    return any(peek(conftest, name) for name in names)
 
 
 def _failed(error: BaseException) -> str:

@@ -108,6 +108,10 @@ class Stash(importlib.abc.Loader):
         self._by_name: dict[str, list[int]] = {}
         self._claims: dict[str, set[int]] = {}
         """What was executed ahead of the files that import it, as indices, by file."""
+        self.path: list[str] | None = None
+        """What the last step has left as `sys.path`; None where it was none to tell that."""
+        self.diverged = False
+        """Whether that is known to be another one than in the recorded run."""
         self._paths: dict[int, list[str]] = {}
         """The `sys.path` with which each step was executed."""
         self._finding = False
