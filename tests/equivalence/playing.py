@@ -240,8 +240,10 @@ class Play:
                 _await(directory / "reached", running)
             else:
                 self.world.pause(edit.choice % 400)
-            applied = next(phases, self) is None
-            (directory / "go").touch()
+            try:
+                applied = next(phases, self) is None
+            finally:
+                (directory / "go").touch()
             result = running.result()
             self.world.env.pop("PROBE_GATE", None)
         script.append("wait")
