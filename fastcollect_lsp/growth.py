@@ -25,6 +25,8 @@ log = logging.getLogger("fastcollect.growth")
 
 STEP_TIMEOUT = 120.0
 """Seconds that one step of imports may take before it is given up."""
+SNAPSHOT_TIMEOUT = 2.0
+"""Seconds to wait for a moment at which no input has just been changed."""
 MAX_LIBRARIES = 1000
 """Leading imports of one step that are executed ahead of it."""
 MAX_SKIPS = 100

@@ -218,13 +218,13 @@ class Replay:
         except OSError:
             return False
         others = set(segment.modules) - {segment.unit}
-        if any(self._is_of_project(name) for name in others):
+        if any(self._would_be_of_project(name) for name in others):
             return False
         if others & imported_names(source) - set(self._names_ahead(segment)):
             return False
         return keeps_to_itself(source)
 
-    def _is_of_project(self, name: str) -> bool:
+    def _would_be_of_project(self, name: str) -> bool:
         spec = self._find(name)
         return spec is None or self._is_first_party(spec)
 

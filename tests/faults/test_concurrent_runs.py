@@ -103,7 +103,7 @@ FILES = {
 @pytest.fixture(scope="module")
 def bench(shared: Shared) -> Iterator[SmallBench]:
     """A project with two warm selections."""
-    with small_bench(shared, FILES, FASTCOLLECT_MAX_RUNS="64") as made:
+    with small_bench(shared, FILES) as made:
         made.warm_up("--collect-only", "test_dirs.py")
         made.pytest("--collect-only", "test_all.py")
         made.wait_until_warm()
@@ -308,9 +308,6 @@ def test_an_edit_does_not_reach_a_run_in_progress(bench: SmallBench, tmp_path: P
 
 
 @pytest.mark.long
-@pytest.mark.xfail(
-    strict=True, reason="a run is taken to go on for ever once its checkpoint has been given up"
-)
 def test_runs_that_outlive_their_checkpoint_are_not_counted_for_ever(
     project: MakeProject, tmp_path: Path
 ) -> None:

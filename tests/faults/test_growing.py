@@ -178,7 +178,6 @@ def test_edited_in_a_loop(project: MakeProject) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.xfail(reason="a snapshot waits for a file to come to rest, for ever, if it does not")
 def test_touched_all_the_time(project: MakeProject) -> None:
     """A file that never looks the same proves nothing: runs are right, and warming ends."""
     bench = project(
