@@ -265,6 +265,13 @@ class _Leftovers:
             self.last = step
             return
         self._explain(module, reason)
+        # The import of any module of a package would execute the same once more.
+        top = module.partition(".")[0]
+        self.skip.update(
+            f"{step}:{name}"
+            for name in self.record.segments[step].modules
+            if name.partition(".")[0] == top
+        )
         self.skip.add(f"{step}:{module}")
 
     def _explain(self, what: str, reason: str) -> None:

@@ -113,7 +113,7 @@ def watch(note: Callable[[str], None]) -> None:
             setattr(module, name, _asking(getattr(module, name), what, ask, needed))
     for kind, name in _CLASS_METHODS:
         _replace_class_method(kind, name, ask)
-    random.Random.seed = _seeding(random.Random.seed, ask)  # type: ignore[method-assign]
+    random.Random.seed = _seeding(random.Random.seed, note)  # type: ignore[method-assign]
 
 
 def _asking(
@@ -127,12 +127,14 @@ def _asking(
     return asking
 
 
-def _seeding(seed: Callable[..., None], ask: Callable[[str], None]) -> Callable[..., None]:
-    """A generator of one's own that is not seeded is seeded by C code."""
+def _seeding(seed: Callable[..., None], note: Callable[[str], None]) -> Callable[..., None]:
+    """A generator of one's own that is not seeded is seeded by C code. Those of libraries are
+    seeded again in each run (`generators.unseeded`); what the project has drawn is not known."""
 
     def seeding(self: random.Random, a: Any = None, *args: Any, **kwargs: Any) -> None:
-        if a is None:
-            ask(_RANDOM)
+        who = asker() if a is None else None
+        if who is not None and not who.is_library:
+            note(f"asks for {_RANDOM} at import")
         seed(self, a, *args, **kwargs)
 
     return seeding

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sys
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from .modules import peek
@@ -27,6 +29,32 @@ def reseed(name: str) -> None:
     """Seed a global generator anew, as a new process does; `random` does so itself at a fork."""
     if name in {"numpy.random", "torch"}:
         sys.modules[name].seed()
+
+
+@contextlib.contextmanager
+def unseeded() -> Iterator[list[weakref.ref[random.Random]]]:
+    """Generators that are made meanwhile, or seeded again, without a seed."""
+    original = random.Random.seed
+    made: list[weakref.ref[random.Random]] = []
+
+    def seed(self: random.Random, a: Any = None, *args: Any, **kwargs: Any) -> None:
+        if a is None:
+            made.append(weakref.ref(self))
+        original(self, a, *args, **kwargs)
+
+    random.Random.seed = seed  # type: ignore[method-assign]
+    try:
+        yield made
+    finally:
+        random.Random.seed = original  # type: ignore[method-assign]
+
+
+def seed_again(made: Iterable[weakref.ref[random.Random]]) -> None:
+    """In the run child: these draw what no other run draws."""
+    for reference in made:
+        generator = reference()
+        if generator is not None:
+            generator.seed()
 
 
 def _numpy(module: Any) -> tuple[object, Callable[[], None]] | None:

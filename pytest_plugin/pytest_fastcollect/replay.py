@@ -15,10 +15,12 @@ import importlib
 import importlib.abc
 import inspect
 import os
+import random
 import sys
 import time
 import types
 import warnings
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
@@ -37,7 +39,7 @@ from fastcollect_lsp.protocol import Record, Segment
 from . import bytecode, census, hooks
 from .audit import Audit, Forbidden
 from .contained import imported_names, keeps_to_itself
-from .generators import reseed
+from .generators import reseed, seed_again, unseeded
 from .leading import Import, leading_imports
 from .modules import importable, is_neutral, new_modules, peek
 from .stash import Effects, Entry, Stash
@@ -145,6 +147,7 @@ class Replay:
         self._argv = TracedArgv()
         self._reads = Reads()
         self._baseline = census.Census.take()
+        self._unseeded: list[weakref.ref[random.Random]] = []
         self._index = plan.first
         self.report = Report()
 
@@ -318,7 +321,7 @@ class Replay:
     def _filtered_warnings(self) -> Iterator[list[warnings.WarningMessage]]:
         """Warnings as pytest filters them at import. Raises Barrier for whatever goes wrong."""
         try:
-            with warnings.catch_warnings(record=True) as caught:
+            with warnings.catch_warnings(record=True) as caught, unseeded() as self._unseeded:
                 _filter_warnings(self._plan.record)
                 yield caught
         except Barrier:
@@ -341,6 +344,8 @@ class Replay:
         effects.warnings = list(caught)
         effects.restore += [held.restore for held in self._output.held()]
         self._compare_generators(index, added, generators, effects)
+        if self._unseeded:
+            effects.restore.append(functools.partial(seed_again, self._unseeded))
         if added:
             added[-1].effects = effects
 
