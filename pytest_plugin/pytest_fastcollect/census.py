@@ -253,7 +253,13 @@ def _functions() -> tuple[tuple[types.ModuleType, Mapping[str, Any]], ...]:
 
 def _functions_of(module: types.ModuleType) -> Mapping[str, Any]:
     items = vars(module).items()
+    if module is builtins:  # the others are put right in the run child (`stash.Effects`)
+        return {name: value for name, value in items if name in _ESSENTIAL}
     return {name: value for name, value in items if callable(value) and name not in _REPLACEABLE}
+
+
+_ESSENTIAL = frozenset(("__build_class__", "__import__", "compile", "eval", "exec", "open"))
+"""Built-in functions by which modules come to be."""
 
 
 _REPLACEABLE = frozenset(

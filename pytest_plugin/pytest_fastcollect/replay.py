@@ -7,6 +7,7 @@ stays, without any hook. Both must do the same.
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import functools
 import gc
@@ -42,7 +43,7 @@ from .contained import imported_names, keeps_to_itself
 from .generators import reseed, seed_again, unseeded
 from .leading import Import, leading_imports
 from .modules import importable, is_neutral, new_modules, peek
-from .stash import Effects, Entry, Stash
+from .stash import Effects, Entry, Stash, changed_builtins
 from .tracing import Reads, TracedArgv, snapshot_environ, traced_environ
 
 
@@ -147,6 +148,7 @@ class Replay:
         self._argv = TracedArgv()
         self._reads = Reads()
         self._baseline = census.Census.take()
+        self._builtins: dict[str, Any] = {}
         self._unseeded: list[weakref.ref[random.Random]] = []
         self._index = plan.first
         self.report = Report()
@@ -321,6 +323,7 @@ class Replay:
     def _filtered_warnings(self) -> Iterator[list[warnings.WarningMessage]]:
         """Warnings as pytest filters them at import. Raises Barrier for whatever goes wrong."""
         try:
+            self._builtins = dict(vars(builtins))
             with warnings.catch_warnings(record=True) as caught, unseeded() as self._unseeded:
                 _filter_warnings(self._plan.record)
                 yield caught
@@ -342,6 +345,7 @@ class Replay:
         """What was executed is in the stash: have it come with what it did besides."""
         self._inputs(added)
         effects.warnings = list(caught)
+        effects.builtins = changed_builtins(self._builtins)
         effects.restore += [held.restore for held in self._output.held()]
         self._compare_generators(index, added, generators, effects)
         if self._unseeded:

@@ -8,6 +8,7 @@ moment is what a cold run would see. Nothing is executed twice, and nothing is r
 
 from __future__ import annotations
 
+import builtins
 import gc
 import importlib.abc
 import importlib.machinery
@@ -28,6 +29,27 @@ _Spec = importlib.machinery.ModuleSpec
 _FindSpec = Callable[..., "_Spec | None"]
 
 
+ABSENT: Any = object()
+"""Stands for a built-in name that is not there."""
+
+
+def changed_builtins(before: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """How the built-in names differ from `before`, as `Effects` keeps it."""
+    now = vars(builtins)
+    return {
+        name: (before.get(name, ABSENT), now.get(name, ABSENT))
+        for name in before.keys() | now.keys()
+        if before.get(name, ABSENT) is not now.get(name, ABSENT)
+    }
+
+
+def _set_builtin(name: str, value: Any) -> None:
+    if value is ABSENT:
+        vars(builtins).pop(name, None)
+    else:
+        setattr(builtins, name, value)
+
+
 @dataclass
 class Effects:
     """What the execution of one step did to the interpreter beyond the modules themselves."""
@@ -35,6 +57,8 @@ class Effects:
     path_before: list[str] = field(default_factory=list)
     path_after: list[str] = field(default_factory=list)
     environ: dict[str, str | None] = field(default_factory=dict)
+    builtins: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    """Built-in names that were replaced, added or removed: before and after (`ABSENT`)."""
     warnings: list[warnings.WarningMessage] = field(default_factory=list)
     restore: list[Callable[[], None]] = field(default_factory=list)
     """Things to put right in the run child (states of random number generators)."""
@@ -44,6 +68,8 @@ class Effects:
         if self.path_before != self.path_after:
             self._apply_path()
         self.apply_environ()
+        for name, (_, after) in self.builtins.items():
+            _set_builtin(name, after)
         for restore in self.restore:
             restore()
         for message in self.warnings:
@@ -54,6 +80,11 @@ class Effects:
                 message.lineno,
                 source=message.source,
             )
+
+    def undo_builtins(self) -> None:
+        """In the run child: have the built-in names as they were before the step."""
+        for name, (before, _) in self.builtins.items():
+            _set_builtin(name, before)
 
     def apply_environ(self) -> None:
         """Set and unset the environment variables that the step did."""
@@ -166,9 +197,11 @@ class Stash(importlib.abc.Loader):
 
     def hide(self) -> None:
         """In the run child: nothing of this has been imported yet."""
-        for entry in self.entries:
+        for entry in reversed(self.entries):
             if sys.modules.get(entry.name) is entry.module:
                 del sys.modules[entry.name]
+            if entry.effects is not None:
+                entry.effects.undo_builtins()
 
     def install(self) -> None:
         """In the run child: let imports find what has been executed already.

@@ -63,3 +63,28 @@ def test_what_follows_sees_it(name: str, project: MakeProject) -> None:
     compared = bench.compare_warm()
     assert not compared.differences, compared.differences[-1]
     assert compared.cold.exit == 0
+
+
+def test_built_in_names_are_replaced_no_sooner_than_in_a_cold_run(project: MakeProject) -> None:
+    bench = project(
+        {
+            "conftest.py": f"""
+                import builtins, {SLOW}
+                builtins.answer = 42
+                builtins.sum = lambda values: "replaced"
+                del builtins.license
+            """,
+            "early.py": """
+                import builtins
+                SEEN = [hasattr(builtins, "answer"), hasattr(builtins, "license"), sum([1])]
+            """,
+            "test_a.py": """
+                import early
+                def test_a(): assert [early.SEEN, answer, sum([1])] == "what pytest shows"
+            """,
+        }
+    )
+    bench.extra_env["PYTHONPATH"] += f":{bench.root}"
+    bench.warm_up("-p", "early")
+    compared = bench.compare_warm("-p", "early")
+    assert not compared.differences, compared.differences[-1]
