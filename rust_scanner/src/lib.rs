@@ -29,6 +29,7 @@ pub mod proof;
 mod pystr;
 #[cfg(feature = "pyo3")]
 mod python;
+pub mod resolve;
 pub mod scan;
 pub mod syntax;
 pub mod tree;

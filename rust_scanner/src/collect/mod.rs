@@ -130,8 +130,8 @@ fn vanishing(module: &Module, context: Context) -> Option<String> {
     if module.names.doubts.contains(&Doubt::ModuleSkip) {
         return Some(Doubt::ModuleSkip.reason().to_owned());
     }
-    if let Some(option) = context.options.deselecting {
-        return Some(format!("addopts has {option}"));
+    if context.options.keyword_expression.is_some() {
+        return Some("the options have -k".to_owned());
     }
     let changes = |conftest: &Module, hook: &str| match conftest.names.get(hook) {
         None => false,

@@ -1,6 +1,7 @@
 //! Rootdir, configuration file and the options that decide what is collected
 //! (`_pytest/config/findpaths.py`).
 
+mod environment;
 mod ini;
 mod locate;
 mod options;
@@ -8,7 +9,8 @@ mod source;
 
 use std::path::{Path, PathBuf};
 
-pub use options::Options;
+pub use environment::{Environment, Version, is_site_dir};
+pub use options::{ImportMode, Options};
 
 /// What decides about the configuration, as given on the command line.
 #[derive(Debug, Clone)]
@@ -21,6 +23,11 @@ pub struct Invocation<'a> {
     pub inifile: Option<&'a str>,
     /// `--rootdir`.
     pub rootdir: Option<&'a str>,
+    /// All other words of the command line, after those of `addopts`: options that change what is
+    /// collected are heeded, others passed over.
+    pub options: &'a [String],
+    /// The interpreter that runs the tests.
+    pub environment: Environment,
 }
 
 /// What pytest would read from the project's configuration file.
@@ -36,6 +43,8 @@ pub struct ProjectConfig {
     pub error: Option<String>,
     /// The options, defaults filled in.
     pub options: Options,
+    /// The interpreter that runs the tests.
+    pub environment: Environment,
 }
 
 /// Find rootdir and configuration as pytest does.
@@ -47,7 +56,7 @@ pub fn project_config(invocation: &Invocation) -> ProjectConfig {
     let found = locate::determine_setup(invocation);
     let (options, error) = match found
         .settings
-        .and_then(|settings| Options::read(&settings, found.inifile.as_deref()))
+        .and_then(|settings| Options::read(&settings, found.inifile.as_deref(), invocation.options))
     {
         Ok(options) => (options, None),
         Err(error) => (Options::default(), Some(error.replace('\n', " "))),
@@ -58,5 +67,6 @@ pub fn project_config(invocation: &Invocation) -> ProjectConfig {
         inifile: found.inifile,
         error,
         options,
+        environment: invocation.environment.clone(),
     }
 }
