@@ -19,6 +19,7 @@
 
 pub mod collect;
 pub mod config;
+pub mod doctest;
 pub mod facts;
 pub mod fnmatch;
 pub mod items;

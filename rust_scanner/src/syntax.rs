@@ -22,6 +22,8 @@ pub struct Module {
     pub names: Namespace,
     /// Why the file could not be parsed as a whole; what the parser could recover is there.
     pub error: Option<SyntaxError>,
+    /// Whether its docstring has examples for doctest.
+    pub has_examples: bool,
 }
 
 /// The first error that keeps a file from being imported.
@@ -40,6 +42,21 @@ pub struct Namespace {
     places: HashMap<String, usize>,
     /// Why there may be names that are not seen here.
     pub doubts: Vec<Doubt>,
+    /// Its star imports, in the text's order.
+    pub stars: Vec<Star>,
+}
+
+/// `from module import *`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Star {
+    /// The module, with one leading dot for each level of a relative import.
+    pub module: String,
+    /// When it is executed, as in `Binding::order`.
+    pub order: u32,
+    /// Where it stands.
+    pub range: Range,
+    /// Why it may not be executed.
+    pub doubt: Option<Doubt>,
 }
 
 impl Namespace {
@@ -51,7 +68,7 @@ impl Namespace {
             .enumerate()
             .map(|(place, binding)| (binding.name.clone(), place))
             .collect();
-        Self { bindings, places, doubts }
+        Self { bindings, places, doubts, stars: Vec::new() }
     }
 
     /// All names, in the order of `__dict__`.
@@ -72,6 +89,8 @@ impl Namespace {
 pub struct Binding {
     /// The name.
     pub name: String,
+    /// When it is bound first and last, counted in the namespace's statements.
+    pub order: (u32, u32),
     /// What it is bound to last.
     pub value: Value,
     /// Where the name is bound.
@@ -156,6 +175,8 @@ pub struct Function {
     pub is_generator: bool,
     /// Whether, as a `pytest_collection_modifyitems`, it may change more than marks.
     pub changes_items: bool,
+    /// Whether its docstring has examples for doctest.
+    pub has_examples: bool,
     /// From `def` to the end of the body, decorators excluded.
     pub range: Range,
 }
@@ -184,6 +205,8 @@ pub struct Class {
     pub keywords: Vec<(Option<String>, Expr)>,
     /// Its body.
     pub names: Namespace,
+    /// Whether its docstring has examples for doctest.
+    pub has_examples: bool,
     /// From `class` to the end of the body, decorators excluded.
     pub range: Range,
 }

@@ -8,7 +8,7 @@ use ruff_text_size::{Ranged, TextRange};
 use super::expr::Converter;
 use super::position::Positions;
 use super::reflection;
-use crate::syntax::{Binding, Doubt, Expr, Import, Namespace, Value};
+use crate::syntax::{Binding, Doubt, Expr, Import, Namespace, Star, Value};
 
 /// Dots of relative imports beyond this are not counted.
 const MAX_LEVEL: usize = 100;
@@ -20,17 +20,35 @@ pub struct Scope<'a> {
     bindings: Vec<Option<Binding>>,
     places: HashMap<String, usize>,
     doubts: Vec<Doubt>,
+    stars: Vec<Star>,
+    /// Names bound so far, those bound again counted again.
+    clock: u32,
 }
 
 impl<'a> Scope<'a> {
     /// An empty namespace.
     pub fn new(positions: &'a Positions<'a>) -> Self {
-        Self { positions, bindings: Vec::new(), places: HashMap::new(), doubts: Vec::new() }
+        Self {
+            positions,
+            bindings: Vec::new(),
+            places: HashMap::new(),
+            doubts: Vec::new(),
+            stars: Vec::new(),
+            clock: 0,
+        }
     }
 
     /// The names that are left at the end.
     pub fn into_namespace(self) -> Namespace {
-        Namespace::new(self.bindings.into_iter().flatten().collect(), self.doubts)
+        let bindings = self.bindings.into_iter().flatten().collect();
+        let mut namespace = Namespace::new(bindings, self.doubts);
+        namespace.stars = self.stars;
+        namespace
+    }
+
+    fn tick(&mut self) -> u32 {
+        self.clock = self.clock.saturating_add(1);
+        self.clock
     }
 
     /// There may be names that are not seen.
@@ -85,14 +103,18 @@ impl<'a> Scope<'a> {
 
     /// Bind `name`, which stands at `at`.
     pub fn bind(&mut self, name: &str, at: TextRange, value: Value, doubt: Option<Doubt>) {
-        let is_bound = self.get(name).is_some();
+        let now = self.tick();
+        let first = self.get(name).map(|binding| binding.order.0);
+        let is_bound = first.is_some();
         // Perhaps the value is still the one before. Of functions and classes it is enough to know one.
         let value = match value {
             Value::Expr(_) if is_bound && doubt.is_some() => Value::Unknown,
             value => value,
         };
         let range = self.positions.range(at);
-        let binding = Binding { name: name.to_owned(), value, range, doubt, test_flag: None };
+        let order = (first.unwrap_or(now), now);
+        let binding =
+            Binding { name: name.to_owned(), order, value, range, doubt, test_flag: None };
         match self.places.get(name) {
             Some(&place) => self.bindings[place] = Some(binding),
             None => {
@@ -182,6 +204,9 @@ impl<'a> Scope<'a> {
                 if let Some(place) = self.places.remove(name.id.as_str()) {
                     self.bindings[place] = None;
                 }
+                if !self.stars.is_empty() {
+                    self.doubt(Doubt::StarImport);
+                }
             }
             (AstExpr::Name(name), Some(doubt)) => {
                 if let Some(binding) = self.get(&name.id) {
@@ -228,7 +253,8 @@ impl<'a> Scope<'a> {
         let module = dots + import.module.as_ref().map_or("", |module| module.id.as_str());
         for alias in &import.names {
             if alias.name.id == "*" {
-                self.doubt(Doubt::StarImport);
+                let (order, range) = (self.tick(), self.positions.range(import.range()));
+                self.stars.push(Star { module: module.clone(), order, range, doubt });
                 continue;
             }
             let name = alias.asname.as_ref().unwrap_or(&alias.name).id.as_str();

@@ -160,6 +160,7 @@ impl<'a> Reader<'a> {
             is_async: def.is_async,
             is_generator: self.is_generator(def),
             changes_items: self.changes_items(def),
+            has_examples: self.has_examples(&def.body),
             range: self.definition_range(&def.name, def.range()),
         }
     }
@@ -181,8 +182,16 @@ impl<'a> Reader<'a> {
             bases,
             keywords,
             names: scope.into_namespace(),
+            has_examples: self.has_examples(&def.body),
             range: self.definition_range(&def.name, def.range()),
         }
+    }
+
+    /// Whether the docstring that `body` begins with has examples for doctest.
+    pub fn has_examples(self, body: &[Stmt]) -> bool {
+        let Some(Stmt::Expr(first)) = body.first() else { return false };
+        let AstExpr::StringLiteral(literal) = first.value.as_ref() else { return false };
+        crate::doctest::has_examples(literal.value.to_str())
     }
 
     /// From the line with the name, which is the one with `def` or `class`, to the end.

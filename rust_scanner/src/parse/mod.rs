@@ -65,11 +65,11 @@ fn parse_text(text: &str) -> Module {
     let positions = Positions::new(text);
     let parsed = ManuallyDrop::new(parse_unchecked(text, ParseOptions::from(Mode::Module)));
     let tokens = TokenFacts::of(parsed.tokens());
+    let reader = Reader::new(&positions, &tokens);
+    let body = parsed.syntax().as_module().map(|module| module.body.as_slice());
     let module = Module {
-        names: match parsed.syntax().as_module() {
-            Some(module) => Reader::new(&positions, &tokens).read(&module.body),
-            None => Namespace::default(),
-        },
+        names: body.map_or_else(Namespace::default, |body| reader.read(body)),
+        has_examples: body.is_some_and(|body| reader.has_examples(body)),
         error: syntax_error(text, &parsed, &positions),
     };
     let max_depth = tokens.max_depth;

@@ -64,7 +64,11 @@ fn doubts_of_names_and_of_namespaces() {
     assert_eq!(doubt(&module, "b"), Some(Doubt::Try));
     assert_eq!(doubt(&module, "c"), None);
     assert_eq!(doubt(&module, "d"), Some(Doubt::Loop));
-    assert_eq!(module.names.doubts, [Doubt::StarImport, Doubt::Reflection, Doubt::ModuleSkip]);
+    assert_eq!(module.names.doubts, [Doubt::Reflection, Doubt::ModuleSkip]);
+    let star = &module.names.stars[0];
+    assert_eq!((star.module.as_str(), star.doubt), ("m", None));
+    let c = module.names.get("c").expect("bound");
+    assert!(c.order.1 < star.order);
 }
 
 #[test]
