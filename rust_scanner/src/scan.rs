@@ -1,5 +1,6 @@
 //! A project's static test tree, kept up to date at the cost of what changed.
 
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -7,12 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rayon::prelude::*;
 
-use crate::collect::{Context, collect};
+use crate::collect::{Context, Query, World, collect};
 use crate::config::ProjectConfig;
 use crate::facts::{Facts, Overlays, Reading};
 use crate::items::FileItems;
 use crate::parse::Source;
 use crate::pool;
+use crate::resolve::Resolver;
 use crate::syntax::Module;
 use crate::tree::{Place, Writer};
 use crate::walk::{self, Found, FoundDir, FoundFile};
@@ -23,8 +25,24 @@ struct Scanned {
     found: FoundFile,
     reading: Arc<Reading>,
     items: Arc<FileItems>,
+    /// Other files, and where imports led, that the items depend on.
+    needs: Needs,
     /// How many tests that is.
     tests: usize,
+}
+
+/// What a file's items depend on, besides itself and the conftest.py files above it.
+#[derive(Debug, Default)]
+struct Needs {
+    files: Vec<(PathBuf, Arc<Reading>)>,
+    queries: Vec<Query>,
+}
+
+impl Needs {
+    fn hold(&self, facts: &Facts, resolver: &Resolver) -> bool {
+        self.queries.iter().all(|query| query.holds(resolver))
+            && self.files.iter().all(|(path, reading)| Arc::ptr_eq(&facts.read(path), reading))
+    }
 }
 
 /// What readers see: never changed, only replaced.
@@ -63,8 +81,9 @@ impl Scan {
         let now = pool::run(|| {
             let read = |path: &Path| module(&pass.read(path));
             let Found { dirs, files } = walk::walk(&self.config, &self.args, &read);
-            let files: Vec<Arc<Scanned>> =
-                files.into_par_iter().map(|found| self.scanned(found, &pass, &before)).collect();
+            let resolver = Resolver::new(&self.config);
+            let scanned = |found| self.scanned(found, &pass, &resolver, &before);
+            let files: Vec<Arc<Scanned>> = files.into_par_iter().map(scanned).collect();
             let places = files
                 .iter()
                 .enumerate()
@@ -89,7 +108,7 @@ impl Scan {
         let facts = &mut *facts;
         let scanned = pool::run(|| {
             let reading = facts.update(path, text);
-            self.collected(file.found.clone(), reading)
+            self.collected(file.found.clone(), reading, facts, &Resolver::new(&self.config))
         });
         let is_new = scanned.items != file.items;
         let mut files = before.files.clone();
@@ -145,33 +164,62 @@ impl Scan {
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
     }
 
-    fn scanned(&self, found: FoundFile, facts: &Facts, before: &Snapshot) -> Arc<Scanned> {
+    fn scanned(
+        &self,
+        found: FoundFile,
+        facts: &Facts,
+        resolver: &Resolver,
+        before: &Snapshot,
+    ) -> Arc<Scanned> {
         let reading = facts.read(&found.path);
         if let Some(known) = before.places.get(&found.path).map(|&place| &before.files[place])
             && Arc::ptr_eq(&known.reading, &reading)
             && is_same(&known.found, &found)
+            && known.needs.hold(facts, resolver)
         {
             return Arc::clone(known);
         }
-        Arc::new(self.collected(found, reading))
+        Arc::new(self.collected(found, reading, facts, resolver))
     }
 
-    fn collected(&self, found: FoundFile, reading: Arc<Reading>) -> Scanned {
-        let items = self.items(&found, &reading);
-        Scanned { tests: items.tests(), found, reading, items: Arc::new(items) }
-    }
-
-    fn items(&self, found: &FoundFile, reading: &Reading) -> FileItems {
-        let source = match reading {
+    fn collected(
+        &self,
+        found: FoundFile,
+        reading: Arc<Reading>,
+        facts: &Facts,
+        resolver: &Resolver,
+    ) -> Scanned {
+        let source = match reading.as_ref() {
             Ok(source) => source,
             Err(problem) => {
-                return FileItems { error: Some((None, problem.clone())), ..FileItems::default() };
+                let error = Some((None, problem.clone()));
+                let items = Arc::new(FileItems { error, ..FileItems::default() });
+                return Scanned { tests: 0, found, reading, items, needs: Needs::default() };
             }
         };
-        let conftests: Vec<Arc<Module>> =
-            found.conftests.iter().map(|conftest| Arc::clone(&conftest.module)).collect();
-        let context = Context { options: &self.config.options, conftests: &conftests };
-        let collected = catch_unwind(AssertUnwindSafe(|| collect(&found.id, source, context)));
+        let files = RefCell::new(Vec::new());
+        let read = |path: &Path| {
+            let reading = facts.read(path);
+            files.borrow_mut().push((path.to_owned(), Arc::clone(&reading)));
+            module(&reading)
+        };
+        let world = World::new(Some(resolver), &read);
+        let items = self.items(&found, source, &world);
+        let needs = Needs { queries: world.into_queries(), files: files.take() };
+        Scanned { tests: items.tests(), found, reading, items: Arc::new(items), needs }
+    }
+
+    fn items(&self, found: &FoundFile, source: &Source, world: &World) -> FileItems {
+        let conftests: Vec<(PathBuf, Arc<Module>)> = found
+            .conftests
+            .iter()
+            .map(|conftest| (conftest.dir.join("conftest.py"), Arc::clone(&conftest.module)))
+            .collect();
+        let conftests: Vec<(&Path, Arc<Module>)> =
+            conftests.iter().map(|(path, module)| (path.as_path(), Arc::clone(module))).collect();
+        let context = Context { options: &self.config.options, conftests: &conftests, world };
+        let collected =
+            catch_unwind(AssertUnwindSafe(|| collect(&found.id, &found.path, source, context)));
         let mut items = collected.unwrap_or_else(|_| FileItems {
             error: Some((None, "internal error of the scanner: collection panicked".to_owned())),
             ..FileItems::default()

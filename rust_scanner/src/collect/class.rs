@@ -5,18 +5,19 @@ use std::collections::HashSet;
 use super::decorators::Decorated;
 use super::fixtures::Level;
 use super::foreign::{foreign_tests, truth};
-use super::lineage::Lineage;
+use super::lineage::{Lineage, Member};
 use super::marks::Marks;
-use super::namespace::{Collector, Container, Draft, definition};
-use super::scope::Scope;
+use super::namespace::{Collector, Container, Draft};
+use super::scope::{Object, Scope};
 use crate::fnmatch::matches_name;
 use crate::items::Kind;
-use crate::syntax::{Binding, Class, Expr, Value};
+use crate::syntax::{Binding, Class, Expr, Function, Range, Value};
 
 /// A class that is going to be collected.
 struct Candidate<'c, 'a> {
     binding: &'a Binding,
     class: &'a Class,
+    range: Range,
     lineage: &'c Lineage<'a>,
     /// Why it may not be collected at all.
     doubt: Option<String>,
@@ -44,29 +45,31 @@ impl<'a> Collector<'a> {
             return;
         }
         // A `TestCase` among the unknown bases would have them collected nevertheless.
-        if (lineage.is_abstract(scope) || lineage.has_constructor()) && !may_be_unittest {
+        if (lineage.is_abstract() || lineage.has_constructor()) && !may_be_unittest {
             return;
         }
         let unclear_flag =
             || (flag.map(truth) == Some(None)).then(|| "its __test__ is computed".to_owned());
         let doubt = lineage.doubt.clone().or_else(unclear_flag);
-        if lineage.is_unittest && lineage.is_abstract(scope) && doubt.is_none() {
+        if lineage.is_unittest && lineage.is_abstract() && doubt.is_none() {
             return;
         }
-        self.class(&Candidate { binding, class, lineage: &lineage, doubt }, container);
+        let range = if scope.is_beside(self.scope) { class.range } else { binding.range };
+        let range = container.range.unwrap_or(range);
+        self.class(&Candidate { binding, class, range, lineage: &lineage, doubt }, container);
     }
 
     fn class(&mut self, candidate: &Candidate<'_, 'a>, container: &Container<'_, 'a>) {
         let lineage = candidate.lineage;
-        let marks = class_marks(lineage, self.scope);
-        let open = lineage.classes.iter().find_map(|class| {
+        let marks = class_marks(lineage);
+        let open = lineage.classes.iter().find_map(|Member { class, scope }| {
             let doubt = class.names.doubts.first().map(|doubt| doubt.reason().to_owned());
-            doubt.or_else(|| foreign_tests(self.scope.within(class), &class.names, self.options))
+            doubt.or_else(|| foreign_tests(*scope, &class.names, self.options))
         });
         let draft = Draft {
             kind: Kind::Class,
             binding: candidate.binding,
-            range: candidate.class.range,
+            range: candidate.range,
             marks: &marks,
             doubt: candidate.doubt.clone().or(open),
         };
@@ -82,7 +85,7 @@ impl<'a> Collector<'a> {
         let own_levels: Vec<Level> = lineage
             .classes
             .iter()
-            .map(|class| Level::of(&class.names, self.scope.within(class), true))
+            .map(|member| Level::of(&member.class.names, member.scope, true))
             .collect();
         let levels: Vec<&Level> =
             own_levels.iter().chain(container.levels.iter().copied()).collect();
@@ -96,6 +99,7 @@ impl<'a> Collector<'a> {
             doubt: doubt.as_deref(),
             classes: &classes,
             is_unittest: lineage.is_unittest,
+            range: None,
         };
         let outcome = if lineage.is_unittest {
             self.unittest(&inner, lineage);
@@ -119,15 +123,18 @@ impl<'a> Collector<'a> {
         lineage: &Lineage<'a>,
     ) -> Result<(), String> {
         let mut seen = HashSet::new();
-        let mut by_class: Vec<(&Class, Vec<&Binding>)> = Vec::new();
-        for class in &lineage.classes {
+        let mut by_class: Vec<(Scope, Vec<&Binding>)> = Vec::new();
+        for Member { class, scope } in &lineage.classes {
             let own =
                 class.names.bindings().iter().filter(|binding| seen.insert(binding.name.as_str()));
-            by_class.push((class, own.collect()));
+            by_class.push((*scope, own.collect()));
         }
-        for (class, bindings) in by_class.into_iter().rev() {
-            let scope = self.scope.within(class);
-            bindings.into_iter().try_for_each(|binding| self.member(binding, scope, container))?;
+        let range = container.place.map(|place| self.items[place].range);
+        for (scope, bindings) in by_class.into_iter().rev() {
+            // What is written elsewhere is shown at the class that inherits it.
+            let range = range.filter(|_| container.range.is_some() || !scope.is_beside(self.scope));
+            let container = Container { range, ..*container };
+            bindings.into_iter().try_for_each(|binding| self.member(binding, scope, &container))?;
         }
         Ok(())
     }
@@ -137,7 +144,7 @@ impl<'a> Collector<'a> {
         let mut names: Vec<&str> = lineage
             .classes
             .iter()
-            .flat_map(|class| class.names.bindings())
+            .flat_map(|member| member.class.names.bindings())
             .map(|binding| binding.name.as_str())
             .filter(|name| name.starts_with("test"))
             .collect();
@@ -159,22 +166,11 @@ impl<'a> Collector<'a> {
         container: &Container<'_, 'a>,
         lineage: &Lineage<'a>,
     ) -> bool {
-        let found = lineage.classes.iter().find_map(|class| Some((*class, class.names.get(name)?)));
-        let Some((class, binding)) = found else { return false };
-        let scope = self.scope.within(class);
-        let value = match &binding.value {
-            Value::Expr(value) => match value.as_ref() {
-                Expr::Lambda(function) => Some(function),
-                alias => match scope.binding(alias).map(|original| &original.value) {
-                    Some(Value::Function(function)) => Some(function),
-                    _ => None,
-                },
-            },
-            Value::Function(function) => Some(function),
-            _ => None,
-        };
-        let Some(function) = value else { return false };
-        let range = definition(binding, function);
+        let Some((Member { scope, .. }, binding)) = lineage.get(name) else { return false };
+        let Some((function, scope)) = method(binding, scope) else { return false };
+        let range = container.place.map(|place| self.items[place].range);
+        let range = range.filter(|_| !scope.is_beside(self.scope));
+        let range = range.unwrap_or_else(|| super::namespace::definition(binding, function));
         let decorated = Decorated::by(&function.decorators, scope);
         if decorated.is_data || binding.test_flag.as_ref().map(truth) == Some(Some(false)) {
             return false;
@@ -186,7 +182,7 @@ impl<'a> Collector<'a> {
 
     /// Whether a class, or an ancestor in this file, has what would be tests in a `TestCase`.
     fn has_tests(&self, lineage: &Lineage) -> bool {
-        let names = lineage.classes.iter().flat_map(|class| class.names.bindings());
+        let names = lineage.classes.iter().flat_map(|member| member.class.names.bindings());
         names.into_iter().any(|binding| {
             matches!(binding.value, Value::Function(_))
                 && (binding.name.starts_with("test")
@@ -195,12 +191,23 @@ impl<'a> Collector<'a> {
     }
 }
 
+/// The function that a method's name is bound to, and the scope of its decorators.
+fn method<'a>(binding: &'a Binding, scope: Scope<'a>) -> Option<(&'a Function, Scope<'a>)> {
+    if let Value::Function(function) = &binding.value {
+        return Some((function, scope));
+    }
+    match scope.object_of_binding(binding) {
+        Object::Bound(found) => Some((found.function()?, found.scope)),
+        _ => None,
+    }
+}
+
 /// A class' marks: those of its ancestors first (`get_unpacked_marks`).
-fn class_marks<'a>(lineage: &Lineage<'a>, scope: Scope<'a>) -> Marks<'a> {
+fn class_marks<'a>(lineage: &Lineage<'a>) -> Marks<'a> {
     let mut marks = Marks::default();
-    for class in lineage.classes.iter().rev() {
-        marks.extend(Marks::in_namespace(&class.names, scope.within(class)));
-        marks.extend(Decorated::by(&class.decorators, scope).marks);
+    for Member { class, scope } in lineage.classes.iter().rev() {
+        marks.extend(Marks::in_namespace(&class.names, *scope));
+        marks.extend(Decorated::by(&class.decorators, scope.outside()).marks);
     }
     marks
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::decorators::Decorated;
 use super::known;
-use super::scope::Scope;
+use super::scope::{Object, Scope};
 use crate::syntax::{Binding, Call, Expr, Function, Namespace, Value};
 
 /// The fixtures defined in one place: a class, a module or a conftest.py.
@@ -28,7 +28,8 @@ struct Fixture<'a> {
 impl<'a> Level<'a> {
     /// The fixtures among `names`, which are the body of a class or of a module.
     pub fn of(names: &'a Namespace, scope: Scope<'a>, in_class: bool) -> Self {
-        let mut level = Self { is_open: !names.doubts.is_empty(), ..Self::default() };
+        let is_open = !names.doubts.is_empty() || !names.stars.is_empty();
+        let mut level = Self { is_open, ..Self::default() };
         for binding in names.bindings() {
             level.add(binding, scope, in_class);
         }
@@ -42,11 +43,10 @@ impl<'a> Level<'a> {
 
     fn add(&mut self, binding: &'a Binding, scope: Scope<'a>, in_class: bool) {
         let own_name = binding.name.clone();
-        let function = match &binding.value {
-            Value::Function(function) => function,
-            Value::Class(_) => return,
-            Value::Expr(value) if !may_be_function(value) => return,
-            _ => {
+        let (function, scope) = match definition_of(binding, scope) {
+            Definition::Function(function, scope) => (function, scope),
+            Definition::Other => return,
+            Definition::Unknown => {
                 let reason =
                     format!("the fixture {own_name} may be the imported or computed {own_name}");
                 self.fixtures.entry(own_name).or_insert(Err(reason));
@@ -76,6 +76,34 @@ impl<'a> Level<'a> {
             has_params: is_unclear || !matches!(keyword("params"), None | Some(Expr::None)),
         };
         self.fixtures.insert(name, Ok(fixture));
+    }
+}
+
+/// What a name may be a fixture as.
+enum Definition<'a> {
+    Function(&'a Function, Scope<'a>),
+    /// Surely no fixture.
+    Other,
+    Unknown,
+}
+
+fn definition_of<'a>(binding: &'a Binding, scope: Scope<'a>) -> Definition<'a> {
+    match &binding.value {
+        Value::Function(function) => return Definition::Function(function, scope),
+        Value::Class(_) => return Definition::Other,
+        Value::Expr(value) if !may_be_function(value) => return Definition::Other,
+        Value::Import(import) if import.name.is_none() => return Definition::Other,
+        _ => {}
+    }
+    match scope.object_of_binding(binding) {
+        Object::Bound(found) => match (&found.binding.value, found.function()) {
+            (_, Some(function)) => Definition::Function(function, found.scope),
+            (Value::Class(_), None) => Definition::Other,
+            (Value::Expr(value), None) if !may_be_function(value) => Definition::Other,
+            _ => Definition::Unknown,
+        },
+        Object::Module(..) => Definition::Other,
+        Object::Foreign(_) | Object::Unknown => Definition::Unknown,
     }
 }
 

@@ -163,6 +163,44 @@ pub fn decorator(name: &str) -> Option<Decorator> {
     })
 }
 
+/// Whether imports are not followed beyond `name`, in full: what it means is known by its name.
+pub fn is_settled(name: &str) -> bool {
+    let top = name.split('.').next().unwrap_or(name);
+    matches!(
+        top,
+        "pytest"
+            | "_pytest"
+            | "unittest"
+            | "typing"
+            | "typing_extensions"
+            | "abc"
+            | "enum"
+            | "re"
+            | "os"
+            | "sys"
+            | "functools"
+            | "dataclasses"
+            | "collections"
+            | "hypothesis"
+            | "attr"
+            | "attrs"
+            | "mock"
+            | "pathlib"
+            | "logging"
+            | "datetime"
+            | "decimal"
+            | "uuid"
+            | "io"
+            | "contextlib"
+            | "threading"
+            | "builtins"
+            | "itertools"
+            | "operator"
+            | "math"
+    ) || base(name).is_some()
+        || decorator(name).is_some()
+}
+
 /// Whether the foreign object called `name`, in full, surely yields no item where it is imported.
 pub fn yields_nothing(name: &str) -> bool {
     base(name).is_some()

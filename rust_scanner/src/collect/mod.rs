@@ -17,7 +17,9 @@ mod params;
 mod scope;
 mod select;
 mod value_id;
+mod world;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::Options;
@@ -28,6 +30,8 @@ use fixtures::Level;
 use marks::Marks;
 use namespace::Collector;
 use scope::Scope;
+use world::File;
+pub use world::{Query, Read, World};
 
 /// What a file is collected with.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +39,9 @@ pub struct Context<'a> {
     /// The project's options.
     pub options: &'a Options,
     /// The conftest.py files that apply, nearest first.
-    pub conftests: &'a [Arc<Module>],
+    pub conftests: &'a [(&'a Path, Arc<Module>)],
+    /// All other files.
+    pub world: &'a World<'a>,
 }
 
 /// Hooks that may add items that no text shows.
@@ -51,9 +57,18 @@ const CHANGING_HOOKS: [&str; 6] = [
     "pytest_pycollect_makemodule",
 ];
 
-/// Collect one file, whose node id is `id`.
+/// A file and its circumstances, every name looked up in the same world.
+struct Case<'a> {
+    module: &'a Module,
+    scope: Scope<'a>,
+    /// Nearest first.
+    conftests: Vec<&'a File>,
+    context: Context<'a>,
+}
+
+/// Collect the file at `path`, whose node id is `id`.
 #[must_use]
-pub fn collect(id: &str, source: &Source, context: Context) -> FileItems {
+pub fn collect(id: &str, path: &Path, source: &Source, context: Context) -> FileItems {
     let module = match source {
         Source::Module(module) => module,
         Source::Foreign(encoding) => {
@@ -61,53 +76,107 @@ pub fn collect(id: &str, source: &Source, context: Context) -> FileItems {
             return FileItems { doubt, ..FileItems::default() };
         }
     };
-    let scope = Scope::of(module);
-    let levels = levels(module, context.conftests);
-    let marks = Marks::in_namespace(&module.names, scope);
-    let mut collector = Collector::new(
-        id,
-        context.options,
-        scope,
-        levels,
-        generator_hook(module, context.conftests),
-    );
-    let outcome = match test_flag(module) {
-        Some(false) => Ok(()),
-        _ => collector.module(&marks),
+    let world = context.world;
+    let file = world.open(path, module);
+    let conftests = context.conftests.iter().map(|(path, module)| world.open(path, module));
+    let case = Case {
+        module: &file.module,
+        scope: Scope::of(world, file),
+        conftests: conftests.collect(),
+        context,
     };
-    let mut file = FileItems { items: collector.into_items(), ..FileItems::default() };
-    if let Err(message) = outcome {
-        file.items.clear();
-        file.error = Some((None, message));
-    }
-    if let Some(error) = &module.error {
-        file.error = Some((Some(error.range), format!("SyntaxError: {}", error.message)));
-    }
-    match vanishing(module, context) {
-        Some(doubt) => file.doubt_all(&doubt),
-        None => file.doubt = hidden(module, context),
-    }
-    file
+    case.collect(id)
 }
 
-/// Where fixtures of the module's tests are looked for, nearest first.
-fn levels<'a>(module: &'a Module, conftests: &'a [Arc<Module>]) -> Vec<Level<'a>> {
-    std::iter::once(module)
-        .chain(conftests.iter().map(AsRef::as_ref))
-        .map(|module| Level::of(&module.names, Scope::of(module), false))
-        .collect()
-}
-
-/// The place of a `pytest_generate_tests` that sees this module's tests, for people.
-fn generator_hook(module: &Module, conftests: &[Arc<Module>]) -> Option<&'static str> {
-    let has_hook = |module: &Module| module.names.get("pytest_generate_tests").is_some();
-    if has_hook(module) {
-        return Some("the module has pytest_generate_tests");
+impl<'a> Case<'a> {
+    fn collect(&self, id: &'a str) -> FileItems {
+        let Self { module, scope, context, .. } = *self;
+        let marks = Marks::in_namespace(&module.names, scope);
+        let levels = self.levels();
+        let mut collector =
+            Collector::new(id, context.options, scope, levels, self.generator_hook());
+        let outcome = match test_flag(module) {
+            Some(false) => Ok(()),
+            _ => collector.module(&marks),
+        };
+        let mut file = FileItems { items: collector.into_items(), ..FileItems::default() };
+        if let Err(message) = outcome {
+            file.items.clear();
+            file.error = Some((None, message));
+        }
+        if let Some(error) = &module.error {
+            file.error = Some((Some(error.range), format!("SyntaxError: {}", error.message)));
+        }
+        match self.vanishing() {
+            Some(doubt) => file.doubt_all(&doubt),
+            None => file.doubt = self.hidden(),
+        }
+        file
     }
-    conftests
-        .iter()
-        .any(|conftest| has_hook(conftest))
-        .then_some("a conftest.py has pytest_generate_tests")
+
+    /// Where fixtures of the module's tests are looked for, nearest first.
+    fn levels(&self) -> Vec<Level<'a>> {
+        let world = self.context.world;
+        let conftests = self.conftests.iter().map(|file| Scope::of(world, file));
+        std::iter::once(self.scope)
+            .chain(conftests)
+            .map(|scope| Level::of(&scope.module.names, scope, false))
+            .collect()
+    }
+
+    /// The place of a `pytest_generate_tests` that sees this module's tests, for people.
+    fn generator_hook(&self) -> Option<&'static str> {
+        let has_hook = |module: &Module| module.names.get("pytest_generate_tests").is_some();
+        if has_hook(self.module) {
+            return Some("the module has pytest_generate_tests");
+        }
+        self.conftests
+            .iter()
+            .any(|conftest| has_hook(&conftest.module))
+            .then_some("a conftest.py has pytest_generate_tests")
+    }
+
+    /// Why items that the text shows may not be there, or be called otherwise.
+    fn vanishing(&self) -> Option<String> {
+        if test_flag(self.module).is_none() {
+            return Some("its __test__ is computed".to_owned());
+        }
+        if self.module.names.doubts.contains(&Doubt::ModuleSkip) {
+            return Some(Doubt::ModuleSkip.reason().to_owned());
+        }
+        if self.context.options.keyword_expression.is_some() {
+            return Some("the options have -k".to_owned());
+        }
+        let changes = |conftest: &Module, hook: &str| match conftest.names.get(hook) {
+            None => false,
+            Some(Binding { value: Value::Function(function), .. }) => {
+                function.changes_items || hook != "pytest_collection_modifyitems"
+            }
+            Some(_) => true,
+        };
+        let hook = CHANGING_HOOKS
+            .iter()
+            .find(|hook| self.conftests.iter().any(|conftest| changes(&conftest.module, hook)))?;
+        Some(format!("a conftest.py has {hook}"))
+    }
+
+    /// Why the module may hold items that its text does not show.
+    fn hidden(&self) -> Option<String> {
+        let names = &self.module.names;
+        if let Some(doubt) = names.doubts.first() {
+            return Some(doubt.reason().to_owned());
+        }
+        if let Some(star) = names.stars.first() {
+            return Some(format!("unresolved star import of {}", star.module));
+        }
+        let has = |hook: &&&str| {
+            self.conftests.iter().any(|conftest| conftest.module.names.get(hook).is_some())
+        };
+        if let Some(hook) = ADDING_HOOKS.iter().find(has) {
+            return Some(format!("a conftest.py has {hook}"));
+        }
+        foreign::foreign_tests(self.scope, names, self.context.options)
+    }
 }
 
 /// The truth of the module's `__test__`; true where there is none.
@@ -120,46 +189,6 @@ fn test_flag(module: &Module) -> Option<bool> {
             _ => None,
         },
     }
-}
-
-/// Why items that the text shows may not be there, or be called otherwise.
-fn vanishing(module: &Module, context: Context) -> Option<String> {
-    if test_flag(module).is_none() {
-        return Some("its __test__ is computed".to_owned());
-    }
-    if module.names.doubts.contains(&Doubt::ModuleSkip) {
-        return Some(Doubt::ModuleSkip.reason().to_owned());
-    }
-    if context.options.keyword_expression.is_some() {
-        return Some("the options have -k".to_owned());
-    }
-    let changes = |conftest: &Module, hook: &str| match conftest.names.get(hook) {
-        None => false,
-        Some(Binding { value: Value::Function(function), .. }) => {
-            function.changes_items || hook != "pytest_collection_modifyitems"
-        }
-        Some(_) => true,
-    };
-    let hook = CHANGING_HOOKS
-        .iter()
-        .find(|hook| context.conftests.iter().any(|conftest| changes(conftest, hook)))?;
-    Some(format!("a conftest.py has {hook}"))
-}
-
-/// Why the module may hold items that its text does not show.
-fn hidden(module: &Module, context: Context) -> Option<String> {
-    if let Some(doubt) = module.names.doubts.first() {
-        return Some(doubt.reason().to_owned());
-    }
-    if context.options.doctest_modules {
-        return Some("addopts has --doctest-modules".to_owned());
-    }
-    let has =
-        |hook: &&&str| context.conftests.iter().any(|conftest| conftest.names.get(hook).is_some());
-    if let Some(hook) = ADDING_HOOKS.iter().find(has) {
-        return Some(format!("a conftest.py has {hook}"));
-    }
-    foreign::foreign_tests(Scope::of(module), &module.names, context.options)
 }
 
 #[cfg(test)]

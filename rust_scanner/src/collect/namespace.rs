@@ -5,12 +5,12 @@ use super::fixtures::Level;
 use super::foreign::truth;
 use super::known;
 use super::marks::Marks;
-use super::scope::Scope;
+use super::scope::{Object, Scope};
 use super::select;
 use crate::config::Options;
 use crate::fnmatch::matches_name;
 use crate::items::{Item, Kind};
-use crate::syntax::{Binding, Class, Expr, Function, Range, Value};
+use crate::syntax::{Binding, Class, Expr, Function, Import, Range, Value};
 
 /// Collects the items of one file.
 pub struct Collector<'a> {
@@ -25,6 +25,7 @@ pub struct Collector<'a> {
 }
 
 /// The module or class that is being walked.
+#[derive(Clone, Copy)]
 pub(super) struct Container<'c, 'a> {
     pub(super) place: Option<usize>,
     pub(super) id: &'c str,
@@ -37,6 +38,8 @@ pub(super) struct Container<'c, 'a> {
     /// Classes around, which an alias may lead back to.
     pub(super) classes: &'c [&'a Class],
     pub(super) is_unittest: bool,
+    /// Where to show what is written in another file.
+    pub(super) range: Option<Range>,
 }
 
 /// An item that is about to be added.
@@ -81,6 +84,7 @@ impl<'a> Collector<'a> {
             doubt: None,
             classes: &[],
             is_unittest: false,
+            range: None,
         };
         let scope = self.scope;
         let mut bindings = scope.module.names.bindings().iter();
@@ -97,25 +101,74 @@ impl<'a> Collector<'a> {
         if known::is_ignored_attribute(&binding.name) {
             return Ok(());
         }
-        let value = match &binding.value {
+        match &binding.value {
+            Value::Function(function) => self.test_function(binding, function, scope, container),
+            Value::Class(class) => {
+                self.test_class(binding, class, scope.outside(), container);
+                Ok(())
+            }
             Value::Expr(value) => match value.as_ref() {
-                Expr::Lambda(function) => {
-                    return self.test_function(binding, function, scope, container);
-                }
+                Expr::Lambda(function) => self.test_function(binding, function, scope, container),
                 Expr::Call(call) if is_partial(&call.func, scope) => {
                     self.test_partial(binding, container);
-                    return Ok(());
+                    Ok(())
                 }
-                alias => scope.binding(alias).map(|original| &original.value),
+                Expr::Name(_) | Expr::Attribute(..) => self.alias(binding, scope, container),
+                _ => Ok(()),
             },
-            other => Some(other),
-        };
-        match value {
-            Some(Value::Function(function)) => {
-                return self.test_function(binding, function, scope, container);
+            Value::Import(import) => {
+                let counts = self.options.collect_imported_tests || container.place.is_some();
+                if counts && import.name.is_some() && self.may_be_test(binding, import) {
+                    self.alias(binding, scope, container)
+                } else {
+                    Ok(())
+                }
             }
-            Some(Value::Class(class)) => self.test_class(binding, class, scope, container),
-            _ => {}
+            Value::Unknown => Ok(()),
+        }
+    }
+
+    /// Whether an imported name is looked into: by its own name, or by that of a module for tests.
+    ///
+    /// pytest looks into all of them, but only a `TestCase` counts under any name: to follow every
+    /// import for those would read all of a project's sources.
+    fn may_be_test(&self, binding: &Binding, import: &Import) -> bool {
+        super::foreign::is_suspect(&binding.name, self.options)
+            || binding.test_flag.is_some()
+            || binding.name.starts_with(char::is_uppercase)
+                && super::foreign::is_of_tests(&import.module)
+    }
+
+    /// A name for what is written elsewhere.
+    fn alias(
+        &mut self,
+        binding: &'a Binding,
+        scope: Scope<'a>,
+        container: &Container<'_, 'a>,
+    ) -> Result<(), String> {
+        // What is not sure is shown, as far as it leads to something.
+        let object = match (&binding.value, binding.doubt) {
+            (Value::Import(import), Some(_)) => scope.object_of_import(import),
+            _ => scope.object_of_binding(binding),
+        };
+        let Object::Bound(found) = object else { return Ok(()) };
+        if !self.options.collect_imported_tests
+            && container.place.is_none()
+            && !found.scope.is_beside(self.scope)
+        {
+            return Ok(());
+        }
+        let container = &Container {
+            range: container
+                .range
+                .or((!found.scope.is_beside(self.scope)).then_some(binding.range)),
+            ..*container
+        };
+        if let Some(function) = found.function() {
+            return self.test_function(binding, function, found.scope, container);
+        }
+        if let Some(class) = found.class() {
+            self.test_class(binding, class, found.scope.outside(), container);
         }
         Ok(())
     }
@@ -155,7 +208,7 @@ impl<'a> Collector<'a> {
         let draft = Draft {
             kind: Kind::Function,
             binding,
-            range: definition(binding, function),
+            range: container.range.unwrap_or_else(|| definition(binding, function)),
             marks: &decorated.marks,
             doubt: unclear_flag.or(decorated.doubt).or(doubt).or(unclear_marks),
         };

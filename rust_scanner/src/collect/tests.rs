@@ -8,11 +8,13 @@ fn file(text: &str) -> FileItems {
 
 fn with_conftest(text: &str, conftest: &str) -> FileItems {
     let conftests = match parse(conftest.as_bytes()) {
-        Source::Module(module) => vec![module],
+        Source::Module(module) => vec![(Path::new("/conftest.py"), module)],
         Source::Foreign(_) => vec![],
     };
     let options = Options::default();
-    collect("t.py", &parse(text.as_bytes()), Context { options: &options, conftests: &conftests })
+    let world = World::new(None, &|_| None);
+    let context = Context { options: &options, conftests: &conftests, world: &world };
+    collect("t.py", Path::new("/t.py"), &parse(text.as_bytes()), context)
 }
 
 /// The ids below the file, of leaves only; `?` marks dynamic ones.

@@ -1,0 +1,260 @@
+//! The files that deciding about one file takes, read when they are asked for.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use elsa::FrozenMap;
+
+use crate::resolve::{Resolution, Resolver};
+use crate::syntax::{Binding, Doubt, Expr, Import, Module, Namespace, Star, Value};
+
+/// Star imports of star imports beyond this are not followed.
+const MAX_STARS: usize = 50;
+
+/// A file that was read.
+#[derive(Debug)]
+pub struct File {
+    /// Its path, absolute.
+    pub path: PathBuf,
+    /// What it says, star imports replaced by the names they bind as far as those are known.
+    pub module: Arc<Module>,
+}
+
+/// An answer that a file's items depend on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    from: PathBuf,
+    module: String,
+    level: usize,
+    answer: Resolution,
+}
+
+impl Query {
+    /// Whether the answer is the same now.
+    #[must_use]
+    pub fn holds(&self, resolver: &Resolver) -> bool {
+        resolver.resolve(&self.from, &self.module, self.level) == self.answer
+    }
+}
+
+/// Reads a file's facts; `None` where it is no Python that can be read.
+pub type Read<'w> = dyn Fn(&Path) -> Option<Arc<Module>> + 'w;
+
+/// The files around one file. Each is read once and stays where it is.
+pub struct World<'w> {
+    resolver: Option<&'w Resolver>,
+    read: &'w Read<'w>,
+    files: FrozenMap<PathBuf, Box<Option<File>>>,
+    /// Files whose star imports are being followed: those that lead back are not.
+    opening: RefCell<Vec<PathBuf>>,
+    asked: RefCell<Vec<Query>>,
+}
+
+impl std::fmt::Debug for World<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("World").finish_non_exhaustive()
+    }
+}
+
+impl<'w> World<'w> {
+    /// Without a resolver, no import leads anywhere.
+    pub fn new(resolver: Option<&'w Resolver>, read: &'w Read<'w>) -> Self {
+        Self {
+            resolver,
+            read,
+            files: FrozenMap::new(),
+            opening: RefCell::default(),
+            asked: RefCell::default(),
+        }
+    }
+
+    /// What was asked of the resolver.
+    pub fn into_queries(self) -> Vec<Query> {
+        self.asked.into_inner()
+    }
+
+    /// Take in a file that is at hand.
+    pub fn open(&self, path: &Path, module: &Arc<Module>) -> &File {
+        let module = self.expanded(path, Arc::clone(module));
+        let file = Some(File { path: path.to_owned(), module });
+        match self.files.insert(path.to_owned(), Box::new(file)) {
+            Some(file) => file,
+            None => unreachable!("a file was put there"),
+        }
+    }
+
+    /// The file at `path`, if it can be read.
+    pub fn file(&self, path: &Path) -> Option<&File> {
+        if let Some(known) = self.files.get(path) {
+            return known.as_ref();
+        }
+        let file = (self.read)(path)
+            .map(|module| File { path: path.to_owned(), module: self.expanded(path, module) });
+        self.files.insert(path.to_owned(), Box::new(file)).as_ref()
+    }
+
+    /// What an import of `from` names.
+    pub fn resolve(&self, from: &Path, module: &str, level: usize) -> Resolution {
+        let Some(resolver) = self.resolver else { return Resolution::Missing };
+        let mut asked = self.asked.borrow_mut();
+        let known = asked
+            .iter()
+            .find(|query| query.level == level && query.module == module && query.from == from);
+        if let Some(known) = known {
+            return known.answer.clone();
+        }
+        let answer = resolver.resolve(from, module, level);
+        asked.push(Query {
+            from: from.to_owned(),
+            module: module.to_owned(),
+            level,
+            answer: answer.clone(),
+        });
+        answer
+    }
+
+    /// The module `name` in a package.
+    pub fn submodule(&self, package: &Resolution, name: &str) -> Resolution {
+        self.resolver.map_or(Resolution::Missing, |resolver| resolver.submodule(package, name))
+    }
+
+    /// Whether `path` belongs to the project.
+    pub fn is_first_party(&self, path: &Path) -> bool {
+        self.resolver.is_some_and(|resolver| resolver.is_first_party(path))
+    }
+
+    /// `module` with its star imports replaced by imports of the names they bind; those that are not
+    /// known stay.
+    fn expanded(&self, path: &Path, module: Arc<Module>) -> Arc<Module> {
+        let is_open =
+            |open: &Vec<PathBuf>| open.len() > MAX_STARS || open.iter().any(|p| p == path);
+        if module.names.stars.is_empty() || is_open(&self.opening.borrow()) {
+            return module;
+        }
+        self.opening.borrow_mut().push(path.to_owned());
+        let mut names = Expansion::of(&module.names);
+        for star in &module.names.stars {
+            match self.exported(path, star) {
+                Some(exported) => names.add(star, exported),
+                None => names.left.push(star.clone()),
+            }
+        }
+        self.opening.borrow_mut().pop();
+        let mut expanded = Module::clone(&module);
+        expanded.names = names.finish(&module.names.doubts);
+        Arc::new(expanded)
+    }
+
+    /// The names that a star import binds; `None` where its module is not known.
+    fn exported(&self, path: &Path, star: &Star) -> Option<Exported> {
+        let (module, level) = split(&star.module);
+        let Resolution::Source(source) = self.resolve(path, module, level) else { return None };
+        if self.opening.borrow().contains(&source) {
+            return None;
+        }
+        Some(Exported::of(&self.file(&source)?.module.names))
+    }
+}
+
+/// A module's name without the leading dots of a relative import, and their number.
+pub fn split(module: &str) -> (&str, usize) {
+    let name = module.trim_start_matches('.');
+    (name, module.len() - name.len())
+}
+
+/// The names that `from module import *` binds, and whether they are surely these.
+struct Exported {
+    names: Vec<String>,
+    is_certain: bool,
+}
+
+impl Exported {
+    fn of(names: &Namespace) -> Self {
+        let is_closed = names.stars.is_empty() && names.doubts.is_empty();
+        let public = || {
+            let names = names.bindings().iter().map(|binding| binding.name.clone());
+            names.filter(|name| !name.starts_with('_')).collect()
+        };
+        let Some(all) = names.get("__all__") else {
+            return Self { names: public(), is_certain: is_closed };
+        };
+        match literal_names(all) {
+            // What is listed is there, or the import fails.
+            Some(listed) => Self { names: listed, is_certain: true },
+            None => Self { names: public(), is_certain: false },
+        }
+    }
+}
+
+fn literal_names(all: &Binding) -> Option<Vec<String>> {
+    let Value::Expr(value) = &all.value else { return None };
+    let (Expr::List(items) | Expr::Tuple(items)) = value.as_ref() else { return None };
+    let text = |item: &Expr| match item {
+        Expr::Str(text) => Some(text.clone()),
+        _ => None,
+    };
+    if all.doubt.is_some() { None } else { items.iter().map(text).collect() }
+}
+
+/// A namespace while the names of star imports are put in.
+struct Expansion {
+    bindings: Vec<Binding>,
+    places: HashMap<String, usize>,
+    left: Vec<Star>,
+}
+
+impl Expansion {
+    fn of(names: &Namespace) -> Self {
+        let bindings = names.bindings().to_vec();
+        let places =
+            bindings.iter().enumerate().map(|(place, binding)| (binding.name.clone(), place));
+        Self { places: places.collect(), bindings, left: Vec::new() }
+    }
+
+    fn add(&mut self, star: &Star, exported: Exported) {
+        let is_certain = exported.is_certain;
+        if !is_certain {
+            self.left.push(star.clone());
+        }
+        for name in exported.names {
+            let uncertain = (!is_certain).then_some(Doubt::StarImport);
+            let import = Import { module: star.module.clone(), name: Some(name.clone()) };
+            let mut binding = Binding {
+                name: name.clone(),
+                order: (star.order, star.order),
+                value: Value::Import(import),
+                range: star.range,
+                doubt: star.doubt.or(uncertain),
+                test_flag: None,
+            };
+            match self.places.get(&name) {
+                None => {
+                    self.places.insert(name, self.bindings.len());
+                    self.bindings.push(binding);
+                }
+                Some(&place) => {
+                    let known = &mut self.bindings[place];
+                    let first = known.order.0.min(star.order);
+                    if star.order > known.order.1 {
+                        if binding.doubt.is_some() {
+                            binding.value = Value::Unknown;
+                        }
+                        *known = binding;
+                        known.order.1 = star.order;
+                    }
+                    known.order.0 = first;
+                }
+            }
+        }
+    }
+
+    /// In the order of `__dict__`; the names of one star import keep theirs.
+    fn finish(mut self, doubts: &[Doubt]) -> Namespace {
+        self.bindings.sort_by_key(|binding| binding.order.0);
+        let mut names = Namespace::new(self.bindings, doubts.to_vec());
+        names.stars = self.left;
+        names
+    }
+}
