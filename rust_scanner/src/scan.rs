@@ -10,14 +10,15 @@ use rayon::prelude::*;
 
 use crate::collect::{Context, Query, World, collect};
 use crate::config::ProjectConfig;
+use crate::doctest;
 use crate::facts::{Facts, Overlays, Reading};
 use crate::items::FileItems;
 use crate::parse::Source;
 use crate::pool;
 use crate::resolve::Resolver;
-use crate::syntax::Module;
+use crate::syntax::{Module, Value};
 use crate::tree::{Place, Writer};
-use crate::walk::{self, Found, FoundDir, FoundFile};
+use crate::walk::{self, FoundDir, FoundFile};
 
 /// One test file and its items.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ struct Scanned {
     needs: Needs,
     /// How many tests that is.
     tests: usize,
+    /// Whether it is part of the tree: a module without doctests is not.
+    is_shown: bool,
 }
 
 /// What a file's items depend on, besides itself and the conftest.py files above it.
@@ -51,6 +54,13 @@ struct Snapshot {
     dirs: Vec<FoundDir>,
     files: Vec<Arc<Scanned>>,
     places: HashMap<PathBuf, usize>,
+}
+
+impl Snapshot {
+    /// The files that are part of the tree.
+    fn shown(&self) -> impl Iterator<Item = &Arc<Scanned>> {
+        self.files.iter().filter(|file| file.is_shown)
+    }
 }
 
 /// A project's static test tree. Readers never wait for a scan.
@@ -80,7 +90,8 @@ impl Scan {
         let before = self.snapshot();
         let now = pool::run(|| {
             let read = |path: &Path| module(&pass.read(path));
-            let Found { dirs, files } = walk::walk(&self.config, &self.args, &read);
+            let mut found = walk::walk(&self.config, &self.args, &read);
+            let files = std::mem::take(&mut found.files);
             let resolver = Resolver::new(&self.config);
             let scanned = |found| self.scanned(found, &pass, &resolver, &before);
             let files: Vec<Arc<Scanned>> = files.into_par_iter().map(scanned).collect();
@@ -89,6 +100,8 @@ impl Scan {
                 .enumerate()
                 .map(|(place, file)| (file.found.path.clone(), place))
                 .collect();
+            let shown = files.iter().filter(|file| file.is_shown);
+            let dirs = found.dirs(shown.map(|file| file.found.path.as_path()), &self.config.root);
             Snapshot { dirs, files, places }
         });
         let changed = differences(&before, &now);
@@ -120,14 +133,14 @@ impl Scan {
     /// The test files, in pytest's order.
     #[must_use]
     pub fn paths(&self) -> Vec<PathBuf> {
-        self.snapshot().files.iter().map(|file| file.found.path.clone()).collect()
+        self.snapshot().shown().map(|file| file.found.path.clone()).collect()
     }
 
     /// The number of files and of tests.
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
         let snapshot = self.snapshot();
-        (snapshot.files.len(), snapshot.files.iter().map(|file| file.tests).sum())
+        (snapshot.shown().count(), snapshot.shown().map(|file| file.tests).sum())
     }
 
     /// The items of one file, as JSON; an empty array for a path that is no test file.
@@ -135,7 +148,9 @@ impl Scan {
     pub fn items_json(&self, path: &Path) -> Vec<u8> {
         let snapshot = self.snapshot();
         let mut writer = Writer::new();
-        if let Some(&place) = snapshot.places.get(path) {
+        if let Some(&place) = snapshot.places.get(path)
+            && snapshot.files[place].is_shown
+        {
             self.write(&snapshot.files[place], &mut writer);
         }
         writer.finish()
@@ -147,7 +162,7 @@ impl Scan {
         let snapshot = self.snapshot();
         let mut writer = Writer::new();
         snapshot.dirs.iter().for_each(|dir| writer.dir(dir, &self.config.root));
-        snapshot.files.iter().for_each(|file| self.write(file, &mut writer));
+        snapshot.shown().for_each(|file| self.write(file, &mut writer));
         writer.finish()
     }
 
@@ -171,8 +186,13 @@ impl Scan {
         resolver: &Resolver,
         before: &Snapshot,
     ) -> Arc<Scanned> {
-        let reading = facts.read(&found.path);
-        if let Some(known) = before.places.get(&found.path).map(|&place| &before.files[place])
+        let known = before.places.get(&found.path).map(|&place| &before.files[place]);
+        let reading = if found.is_python() {
+            facts.read(&found.path)
+        } else {
+            text(&found.path, known.map(|known| &known.reading))
+        };
+        if let Some(known) = known
             && Arc::ptr_eq(&known.reading, &reading)
             && is_same(&known.found, &found)
             && known.needs.hold(facts, resolver)
@@ -194,7 +214,8 @@ impl Scan {
             Err(problem) => {
                 let error = Some((None, problem.clone()));
                 let items = Arc::new(FileItems { error, ..FileItems::default() });
-                return Scanned { tests: 0, found, reading, items, needs: Needs::default() };
+                let (is_shown, needs) = (found.roles.is_module, Needs::default());
+                return Scanned { tests: 0, found, reading, items, needs, is_shown };
             }
         };
         let files = RefCell::new(Vec::new());
@@ -206,7 +227,13 @@ impl Scan {
         let world = World::new(Some(resolver), &read);
         let items = self.items(&found, source, &world);
         let needs = Needs { queries: world.into_queries(), files: files.take() };
-        Scanned { tests: items.tests(), found, reading, items: Arc::new(items), needs }
+        let roles = found.roles;
+        let is_empty = items.items.is_empty();
+        // Of what only a collector of the project may take, Python without examples is mostly code.
+        let is_custom = roles.is_custom && (!found.is_python() || has_examples(source));
+        let is_shown =
+            roles.is_module || !is_empty || is_custom || items.doubt.is_some() && !roles.is_custom;
+        Scanned { tests: items.tests(), found, reading, items: Arc::new(items), needs, is_shown }
     }
 
     fn items(&self, found: &FoundFile, source: &Source, world: &World) -> FileItems {
@@ -217,7 +244,13 @@ impl Scan {
             .collect();
         let conftests: Vec<(&Path, Arc<Module>)> =
             conftests.iter().map(|(path, module)| (path.as_path(), Arc::clone(module))).collect();
-        let context = Context { options: &self.config.options, conftests: &conftests, world };
+        let context = Context {
+            options: &self.config.options,
+            root: &self.config.root,
+            roles: found.roles,
+            conftests: &conftests,
+            world,
+        };
         let collected =
             catch_unwind(AssertUnwindSafe(|| collect(&found.id, &found.path, source, context)));
         let mut items = collected.unwrap_or_else(|_| FileItems {
@@ -227,11 +260,47 @@ impl Scan {
         if let Some(doubt) = &found.doubt {
             items.doubt_all(doubt);
         }
+        if !self.config.options.deselect.is_empty() {
+            items.deselect(&self.config.options.deselect);
+        }
         if !found.selection.is_empty() {
             items.retain(|names| found.selection.iter().any(|argument| argument.selects(names)));
         }
         items
     }
+}
+
+/// A text file; `known` is what it said before.
+fn text(path: &Path, known: Option<&Arc<Reading>>) -> Arc<Reading> {
+    let reading = match std::fs::read(path) {
+        Ok(bytes) => {
+            let has_examples = doctest::has_examples(&String::from_utf8_lossy(&bytes));
+            Ok(Source::Module(Arc::new(Module { has_examples, ..Module::default() })))
+        }
+        Err(error) => Err(format!("cannot be read: {error}")),
+    };
+    match known {
+        Some(known) if **known == reading => Arc::clone(known),
+        _ => Arc::new(reading),
+    }
+}
+
+/// Whether a module, or what it defines at its top, has examples in its docstrings.
+fn has_examples(source: &Source) -> bool {
+    let Source::Module(module) = source else { return false };
+    module.has_examples
+        || module.names.bindings().iter().any(|binding| {
+            match &binding.value {
+            Value::Function(function) => function.has_examples,
+            Value::Class(class) => {
+                class.has_examples
+                    || class.names.bindings().iter().any(|binding| {
+                        matches!(&binding.value, Value::Function(method) if method.has_examples)
+                    })
+            }
+            _ => false,
+        }
+        })
 }
 
 /// A conftest.py's module, if it is one that can be read.
@@ -248,7 +317,7 @@ fn is_same(a: &FoundFile, b: &FoundFile) -> bool {
         file.conftests.iter().map(|c| Arc::as_ptr(&c.module)).collect::<Vec<_>>()
     };
     a.id == b.id
-        && a.in_package == b.in_package
+        && a.roles == b.roles
         && a.selection == b.selection
         && a.doubt == b.doubt
         && conftests(a) == conftests(b)

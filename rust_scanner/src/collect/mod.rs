@@ -5,6 +5,7 @@
 
 mod class;
 mod decorators;
+mod doctests;
 mod fixtures;
 mod foreign;
 mod function;
@@ -33,11 +34,28 @@ use scope::Scope;
 use world::File;
 pub use world::{Query, Read, World};
 
+/// What a file is collected as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Roles {
+    /// A test module.
+    pub is_module: bool,
+    /// A module or text with doctests.
+    pub is_doctest: bool,
+    /// A text, not Python.
+    pub is_text: bool,
+    /// Something that a collector of the project may collect.
+    pub is_custom: bool,
+}
+
 /// What a file is collected with.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     /// The project's options.
     pub options: &'a Options,
+    /// pytest's rootdir.
+    pub root: &'a Path,
+    /// What the file is collected as.
+    pub roles: Roles,
     /// The conftest.py files that apply, nearest first.
     pub conftests: &'a [(&'a Path, Arc<Module>)],
     /// All other files.
@@ -95,7 +113,14 @@ impl<'a> Case<'a> {
         let levels = self.levels();
         let mut collector =
             Collector::new(id, context.options, scope, levels, self.generator_hook());
+        if context.roles.is_text {
+            let name = self.scope.path.file_name().unwrap_or_default().to_string_lossy();
+            collector.text_doctest(&name);
+        } else if context.roles.is_doctest {
+            collector.doctests(&self.module_name(), &marks);
+        }
         let outcome = match test_flag(module) {
+            _ if !context.roles.is_module => Ok(()),
             Some(false) => Ok(()),
             _ => collector.module(&marks),
         };
@@ -112,6 +137,13 @@ impl<'a> Case<'a> {
             None => file.doubt = self.hidden(),
         }
         file
+    }
+
+    /// The name under which pytest imports the file.
+    fn module_name(&self) -> String {
+        let path = self.scope.path;
+        let root = self.context.world.package_root(path);
+        doctests::module_name(path, &root, self.context.root, self.context.options.import_mode)
     }
 
     /// Where fixtures of the module's tests are looked for, nearest first.
@@ -138,7 +170,8 @@ impl<'a> Case<'a> {
 
     /// Why items that the text shows may not be there, or be called otherwise.
     fn vanishing(&self) -> Option<String> {
-        if test_flag(self.module).is_none() {
+        let is_dict = self.context.roles.is_doctest && !self.context.roles.is_module;
+        if test_flag(self.module).is_none() && !is_dict {
             return Some("its __test__ is computed".to_owned());
         }
         if self.module.names.doubts.contains(&Doubt::ModuleSkip) {
@@ -163,10 +196,10 @@ impl<'a> Case<'a> {
     /// Why the module may hold items that its text does not show.
     fn hidden(&self) -> Option<String> {
         let names = &self.module.names;
-        if let Some(doubt) = names.doubts.first() {
+        if let Some(doubt) = names.doubts.first().filter(|_| self.context.roles.is_module) {
             return Some(doubt.reason().to_owned());
         }
-        if let Some(star) = names.stars.first() {
+        if let Some(star) = names.stars.first().filter(|_| self.context.roles.is_module) {
             return Some(format!("unresolved star import of {}", star.module));
         }
         let has = |hook: &&&str| {
@@ -174,6 +207,13 @@ impl<'a> Case<'a> {
         };
         if let Some(hook) = ADDING_HOOKS.iter().find(has) {
             return Some(format!("a conftest.py has {hook}"));
+        }
+        if let Some(doubt) = doctests::doubt(self.module).filter(|_| self.context.roles.is_doctest)
+        {
+            return Some(doubt);
+        }
+        if !self.context.roles.is_module {
+            return None;
         }
         foreign::foreign_tests(self.scope, names, self.context.options)
     }

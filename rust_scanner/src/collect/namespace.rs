@@ -20,7 +20,7 @@ pub struct Collector<'a> {
     /// The module's scope.
     pub(super) scope: Scope<'a>,
     pub(super) items: Vec<Item>,
-    id: &'a str,
+    pub(super) id: &'a str,
     levels: Vec<Level<'a>>,
 }
 
@@ -40,6 +40,26 @@ pub(super) struct Container<'c, 'a> {
     pub(super) is_unittest: bool,
     /// Where to show what is written in another file.
     pub(super) range: Option<Range>,
+}
+
+impl<'c, 'a> Container<'c, 'a> {
+    /// A module.
+    pub(super) fn module(
+        id: &'c str,
+        marks: &'c [&'c Marks<'a>],
+        levels: &'c [&'c Level<'a>],
+    ) -> Self {
+        Self {
+            place: None,
+            id,
+            marks,
+            levels,
+            doubt: None,
+            classes: &[],
+            is_unittest: false,
+            range: None,
+        }
+    }
 }
 
 /// An item that is about to be added.
@@ -76,16 +96,8 @@ impl<'a> Collector<'a> {
     pub fn module(&mut self, marks: &Marks<'a>) -> Result<(), String> {
         let levels = std::mem::take(&mut self.levels);
         let levels: Vec<&Level> = levels.iter().collect();
-        let container = Container {
-            place: None,
-            id: self.id,
-            marks: &[marks],
-            levels: &levels,
-            doubt: None,
-            classes: &[],
-            is_unittest: false,
-            range: None,
-        };
+        let marks = [marks];
+        let container = Container::module(self.id, &marks, &levels);
         let scope = self.scope;
         let mut bindings = scope.module.names.bindings().iter();
         bindings.try_for_each(|binding| self.member(binding, scope, &container))

@@ -13,7 +13,9 @@ fn with_conftest(text: &str, conftest: &str) -> FileItems {
     };
     let options = Options::default();
     let world = World::new(None, &|_| None);
-    let context = Context { options: &options, conftests: &conftests, world: &world };
+    let roles = Roles { is_module: true, ..Roles::default() };
+    let root = Path::new("/");
+    let context = Context { options: &options, root, roles, conftests: &conftests, world: &world };
     collect("t.py", Path::new("/t.py"), &parse(text.as_bytes()), context)
 }
 

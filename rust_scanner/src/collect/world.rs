@@ -120,9 +120,10 @@ impl<'w> World<'w> {
         self.resolver.map_or(Resolution::Missing, |resolver| resolver.submodule(package, name))
     }
 
-    /// Whether `path` belongs to the project.
-    pub fn is_first_party(&self, path: &Path) -> bool {
-        self.resolver.is_some_and(|resolver| resolver.is_first_party(path))
+    /// The directory from which pytest imports the file at `path`.
+    pub fn package_root(&self, path: &Path) -> PathBuf {
+        let dir = path.parent().unwrap_or(path);
+        self.resolver.map_or_else(|| dir.to_owned(), |resolver| resolver.package_root(dir))
     }
 
     /// `module` with its star imports replaced by imports of the names they bind; those that are not

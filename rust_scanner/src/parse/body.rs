@@ -160,6 +160,12 @@ impl<'a> Reader<'a> {
             is_async: def.is_async,
             is_generator: self.is_generator(def),
             changes_items: self.changes_items(def),
+            suffixes: match def.name.id.as_str() {
+                "pytest_collect_file" => {
+                    self.tokens.suffixes_in(def.range(), self.positions.text())
+                }
+                _ => Vec::new(),
+            },
             has_examples: self.has_examples(&def.body),
             range: self.definition_range(&def.name, def.range()),
         }

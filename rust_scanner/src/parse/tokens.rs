@@ -42,6 +42,17 @@ impl<'a> TokenFacts<'a> {
 }
 
 impl TokenFacts<'_> {
+    /// The suffixes of file names at the end of string literals in `range`.
+    pub fn suffixes_in(&self, range: TextRange, text: &str) -> Vec<String> {
+        let strings = self.tokens.iter().filter(|token| {
+            token.kind() == TokenKind::String && range.contains_range(token.range())
+        });
+        strings
+            .filter_map(|token| crate::paths::suffix(text[token.range()].trim_matches(['\'', '"'])))
+            .map(str::to_owned)
+            .collect()
+    }
+
     /// Whether code in `range` may drop, add, order or rename what is in the list `items`.
     ///
     /// It surely does not where `items` comes up as the end of `for item in items:` only, and nothing is

@@ -271,7 +271,8 @@ impl Resolver {
 
     /// The directory that a module in `dir` is imported from: the first upwards that is no package
     /// (`resolve_package_path`); with `consider_namespace_packages`, the one on the search path above.
-    fn package_root(&self, dir: &Path) -> PathBuf {
+    #[must_use]
+    pub fn package_root(&self, dir: &Path) -> PathBuf {
         let plain = dir.ancestors().find(|dir| !self.listings.is_package(dir)).unwrap_or(dir);
         if self.with_namespaces {
             let on_path = |dir: &&Path| {
