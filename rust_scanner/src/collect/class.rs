@@ -82,13 +82,9 @@ impl<'a> Collector<'a> {
         let id = self.items[place].id.clone();
         let marks: Vec<&Marks> =
             std::iter::once(&marks).chain(container.marks.iter().copied()).collect();
-        let own_levels: Vec<Level> = lineage
-            .classes
-            .iter()
-            .map(|member| Level::of(&member.class.names, member.scope, true))
-            .collect();
+        let own_level = Level::of_class(lineage);
         let levels: Vec<&Level> =
-            own_levels.iter().chain(container.levels.iter().copied()).collect();
+            std::iter::once(&own_level).chain(container.levels.iter().copied()).collect();
         let mut classes = container.classes.to_vec();
         classes.push(candidate.class);
         let inner = Container {

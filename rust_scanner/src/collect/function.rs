@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::closure::{self, Request};
 use super::decorators::Decorated;
 use super::fixtures;
 use super::known;
@@ -46,23 +47,26 @@ impl<'a> Collector<'a> {
             .filter(|mark| mark.name == "parametrize")
             .map(|mark| params::parametrization(mark))
             .collect::<Result<_, _>>()?;
-        let direct: HashSet<&str> =
+        let parametrized: HashSet<&str> =
             parametrizations.iter().flat_map(|mark| &mark.names).map(String::as_str).collect();
         let arguments = fixtures::requested(function, !container.classes.is_empty(), decorated);
-        if let Some(unused) = direct.iter().find(|name| !arguments.contains(name)) {
+        if let Some(unused) = parametrized.iter().find(|name| !arguments.contains(name)) {
             return Err(format!(
                 "parametrize names '{unused}', which is no argument of the function"
             ));
         }
-        let mut requested = arguments;
-        requested.extend(used_fixtures(&marks)?);
-        requested.extend(self.options.usefixtures.iter().map(String::as_str));
-        if let Some(hook) = self.hook.filter(|_| !requested.is_empty() || container.has_autouse()) {
+        let mut names = used_fixtures(&marks)?;
+        names.extend(self.options.usefixtures.iter().map(String::as_str));
+        names.extend(arguments);
+        if let Some(hook) = self.hook.filter(|_| !names.is_empty() || container.has_autouse()) {
             return Err(hook.to_owned());
         }
-        if let Some(doubt) = fixtures::doubt(container.levels, &requested, &direct) {
-            return Err(doubt);
-        }
+        let indirect = indirect(&marks, &parametrizations);
+        let direct = parametrized.difference(&indirect).copied().collect();
+        let request = Request { names, parametrized, direct };
+        let mut by_fixtures = closure::parametrizations(container.levels, &request)?;
+        by_fixtures.extend(parametrizations);
+        let parametrizations = by_fixtures;
         let ids = params::cases(&parametrizations)?;
         if ids.len() > 1 && ids.contains(&None) {
             return Err("one of its cases is hidden".to_owned());
@@ -74,8 +78,26 @@ impl<'a> Collector<'a> {
 
 impl Container<'_, '_> {
     fn has_autouse(&self) -> bool {
-        self.levels.iter().any(|level| level.has_autouse())
+        self.levels.iter().any(|level| level.autouse().next().is_some())
     }
+}
+
+/// The names that marks give to fixtures of these names, rather than to the function itself.
+fn indirect<'p>(marks: &[&Mark], parametrizations: &'p [Parametrization]) -> HashSet<&'p str> {
+    let marks = marks.iter().filter(|mark| mark.name == "parametrize");
+    let of_mark = |(mark, parametrization): (&&Mark, &'p Parametrization)| {
+        let indirect = mark.call.and_then(|call| call.argument(2, "indirect"));
+        let names = parametrization.names.iter().map(String::as_str);
+        let is_indirect = |name: &&str| match indirect {
+            None | Some(Expr::Bool(false)) => false,
+            Some(Expr::List(listed) | Expr::Tuple(listed)) => {
+                listed.iter().any(|one| matches!(one, Expr::Str(text) if text == name))
+            }
+            Some(_) => true,
+        };
+        names.filter(is_indirect).collect::<Vec<_>>()
+    };
+    marks.zip(parametrizations).flat_map(of_mark).collect()
 }
 
 /// The fixtures named by `usefixtures` marks.

@@ -4,6 +4,7 @@
 //! or its container is dynamic, with the reason.
 
 mod class;
+mod closure;
 mod decorators;
 mod doctests;
 mod fixtures;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 use crate::config::Options;
 use crate::items::FileItems;
 use crate::parse::Source;
-use crate::syntax::{Binding, Doubt, Module, Value};
+use crate::syntax::{Binding, Doubt, Expr, Module, Value};
 use fixtures::Level;
 use marks::Marks;
 use namespace::Collector;
@@ -146,14 +147,21 @@ impl<'a> Case<'a> {
         doctests::module_name(path, &root, self.context.root, self.context.options.import_mode)
     }
 
-    /// Where fixtures of the module's tests are looked for, nearest first.
+    /// Where fixtures of the module's tests are looked for, nearest first: itself, the conftest.py files
+    /// above, and the plugins that those name.
     fn levels(&self) -> Vec<Level<'a>> {
         let world = self.context.world;
         let conftests = self.conftests.iter().map(|file| Scope::of(world, file));
-        std::iter::once(self.scope)
-            .chain(conftests)
-            .map(|scope| Level::of(&scope.module.names, scope, false))
-            .collect()
+        let own: Vec<Scope> = std::iter::once(self.scope).chain(conftests).collect();
+        let plugins = own.iter().flat_map(|scope| plugins(*scope));
+        let mut scopes = own.clone();
+        for plugin in plugins {
+            if !scopes.iter().any(|known| known.is_beside(plugin)) {
+                scopes.push(plugin);
+            }
+        }
+        let plugins = scopes.into_iter().skip(1).map(Level::of_plugin);
+        std::iter::once(Level::of_module(self.scope)).chain(plugins).collect()
     }
 
     /// The place of a `pytest_generate_tests` that sees this module's tests, for people.
@@ -217,6 +225,24 @@ impl<'a> Case<'a> {
         }
         foreign::foreign_tests(self.scope, names, self.context.options)
     }
+}
+
+/// The modules that `pytest_plugins` names, as far as they are found.
+fn plugins(scope: Scope) -> Vec<Scope> {
+    let Some(binding) = scope.module.names.get("pytest_plugins") else { return Vec::new() };
+    let Value::Expr(value) = &binding.value else { return Vec::new() };
+    let names = match value.as_ref() {
+        Expr::List(names) | Expr::Tuple(names) => names.as_slice(),
+        name => std::slice::from_ref(name),
+    };
+    let file = |name: &Expr| match name {
+        Expr::Str(name) => {
+            let found = scope.world.resolve(scope.path, name, 0);
+            scope.world.file(found.source()?)
+        }
+        _ => None,
+    };
+    names.iter().filter_map(file).map(|file| Scope::of(scope.world, file)).collect()
 }
 
 /// The truth of the module's `__test__`; true where there is none.

@@ -170,6 +170,17 @@ impl<'a> Scope<'a> {
         self.meaning(binding, Trail { steps: 0, is_deep: false })
     }
 
+    /// Whether an import leads to a file of the project.
+    pub fn is_of_project(self, import: &Import) -> bool {
+        let (module, level) = split(&import.module);
+        !known::is_settled(&import.module)
+            && self
+                .world
+                .resolve(self.path, module, level)
+                .source()
+                .is_some_and(|source| self.world.is_first_party(source))
+    }
+
     /// What an import of this scope stands for, even if it is not sure that it is executed.
     pub fn object_of_import(self, import: &Import) -> Object<'a> {
         self.imported(import, Trail { steps: 0, is_deep: false })
@@ -246,7 +257,8 @@ impl<'a> Scope<'a> {
             let scope = Scope::of(self.world, file);
             if let Some(binding) = file.module.names.get(name) {
                 // `from . import x` in a package binds its own submodule.
-                let is_own = matches!(&binding.value, Value::Import(import)
+                let is_own = source.ends_with("__init__.py")
+                    && matches!(&binding.value, Value::Import(import)
                     if import.name.as_deref() == Some(name) && split(&import.module).0.is_empty());
                 if !is_own {
                     return scope.meaning(binding, trail.next());

@@ -63,14 +63,14 @@ fn fixtures_of_conftest_count() {
                     @pytest.fixture(params=[1])\ndef many(): pass\n\
                     @pytest.fixture(name='other')\ndef renamed(many): pass\n";
     let text = "def test_1(plain): pass\ndef test_2(many): pass\ndef test_3(other): pass\ndef test_4(renamed): pass\n";
-    assert_eq!(leaves(&with_conftest(text, conftest)), ["test_1", "test_2?", "test_3?", "test_4?"]);
+    assert_eq!(leaves(&with_conftest(text, conftest)), ["test_1", "test_2[1]", "test_3[1]", "test_4?"]);
 }
 
 #[test]
 fn a_fixture_that_overrides_itself_is_followed_upwards() {
     let conftest = "import pytest\n@pytest.fixture(params=[1])\ndef x(): pass\n";
     let text = "import pytest\n@pytest.fixture\ndef x(x): pass\ndef test_1(x): pass\n";
-    assert_eq!(leaves(&with_conftest(text, conftest)), ["test_1?"]);
+    assert_eq!(leaves(&with_conftest(text, conftest)), ["test_1[1]"]);
     let text = "import pytest\n@pytest.fixture\ndef x(): pass\ndef test_1(x): pass\n";
     assert_eq!(leaves(&with_conftest(text, conftest)), ["test_1"]);
 }
@@ -78,7 +78,7 @@ fn a_fixture_that_overrides_itself_is_followed_upwards() {
 #[test]
 fn autouse_fixtures_count_for_everyone() {
     let conftest = "import pytest\n@pytest.fixture(autouse=True, params=[1])\ndef x(): pass\n";
-    assert_eq!(leaves(&with_conftest("def test_1(): pass\n", conftest)), ["test_1?"]);
+    assert_eq!(leaves(&with_conftest("def test_1(): pass\n", conftest)), ["test_1[1]"]);
 }
 
 #[test]

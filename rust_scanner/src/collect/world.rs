@@ -120,6 +120,11 @@ impl<'w> World<'w> {
         self.resolver.map_or(Resolution::Missing, |resolver| resolver.submodule(package, name))
     }
 
+    /// Whether `path` belongs to the project.
+    pub fn is_first_party(&self, path: &Path) -> bool {
+        self.resolver.is_some_and(|resolver| resolver.is_first_party(path))
+    }
+
     /// The directory from which pytest imports the file at `path`.
     pub fn package_root(&self, path: &Path) -> PathBuf {
         let dir = path.parent().unwrap_or(path);
