@@ -175,6 +175,8 @@ pub struct Function {
     pub is_generator: bool,
     /// Whether, as a `pytest_collection_modifyitems`, it may change more than marks.
     pub changes_items: bool,
+    /// As a `pytest_generate_tests`, the names it may parametrize; `None` where that is not known.
+    pub generates: Option<Vec<String>>,
     /// As a `pytest_collect_file`, the suffixes of file names that it mentions: `.yaml`.
     pub suffixes: Vec<String>,
     /// Whether its docstring has examples for doctest.

@@ -78,7 +78,11 @@ impl<'a> Collector<'a> {
         let certainty = candidate.binding.doubt.map(|doubt| doubt.reason().to_owned());
         let doubt = certainty
             .or_else(|| container.doubt.map(str::to_owned))
-            .or_else(|| candidate.doubt.clone());
+            .or_else(|| candidate.doubt.clone())
+            .or_else(|| {
+                let hook = lineage.get("pytest_generate_tests");
+                hook.map(|_| "the class has pytest_generate_tests".to_owned())
+            });
         let id = self.items[place].id.clone();
         let marks: Vec<&Marks> =
             std::iter::once(&marks).chain(container.marks.iter().copied()).collect();

@@ -8,6 +8,16 @@ use super::marks::Mark;
 use super::params::{self, Parametrization};
 use crate::syntax::{Call, Expr};
 
+/// A `pytest_generate_tests`.
+#[derive(Debug, Clone, Copy)]
+pub struct Generator<'a> {
+    /// Where it is, for people.
+    pub reason: &'static str,
+    /// The names that it may parametrize; `None` where that is not known. A test that does not use one
+    /// of them has no cases of it: to parametrize an unused name is an error.
+    pub names: Option<&'a [String]>,
+}
+
 /// What a test asks for.
 pub struct Request<'r> {
     /// Fixtures by name, in pytest's order: of marks, then arguments.
@@ -27,12 +37,16 @@ pub struct Request<'r> {
 pub fn parametrizations(
     levels: &[&Level],
     request: &Request,
+    hooks: &[Generator],
 ) -> Result<Vec<Parametrization>, String> {
     let autouse: Vec<&str> = levels.iter().rev().flat_map(|level| level.autouse()).collect();
     if autouse.is_empty() && request.names.iter().all(|name| request.direct.contains(name)) {
         return Ok(Vec::new());
     }
-    let mut closure = Closure { levels, direct: &request.direct, known: HashMap::new() };
+    if let Some(hook) = hooks.iter().find(|hook| hook.names.is_none()) {
+        return Err(hook.reason.to_owned());
+    }
+    let mut closure = Closure { levels, direct: &request.direct, hooks, known: HashMap::new() };
     let names: Vec<&str> = autouse.into_iter().chain(request.names.iter().copied()).collect();
     // Since pytest 9.1 what a fixture asks for comes right behind it, before that in rounds.
     let deep = closure.depth_first(&names)?;
@@ -51,6 +65,7 @@ pub fn parametrizations(
 struct Closure<'c, 'l, 'a> {
     levels: &'c [&'l Level<'a>],
     direct: &'c HashSet<&'c str>,
+    hooks: &'c [Generator<'c>],
     /// Definitions by name, nearest first.
     known: HashMap<String, Vec<Known<'l, 'a>>>,
 }
@@ -58,6 +73,12 @@ struct Closure<'c, 'l, 'a> {
 impl<'l, 'a> Closure<'_, 'l, 'a> {
     /// Look up the definitions of `name`.
     fn look_up(&mut self, name: &str) -> Result<(), String> {
+        let generates = |hook: &&Generator| {
+            hook.names.is_some_and(|names| names.iter().any(|generated| generated == name))
+        };
+        if let Some(hook) = self.hooks.iter().find(generates) {
+            return Err(hook.reason.to_owned());
+        }
         if self.known.contains_key(name) || self.direct.contains(name) {
             return Ok(());
         }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::decorators::Decorated;
 use super::foreign;
+use super::known;
 use super::lineage::Lineage;
 use super::scope::{Object, Scope};
 use crate::syntax::{Binding, Call, Expr, Function, Import, Namespace, Value};
@@ -238,6 +239,8 @@ fn definition_of<'a>(binding: &'a Binding, scope: Scope<'a>) -> Definition<'a> {
             _ => Definition::Unknown,
         },
         Object::Module(..) => Definition::Other,
+        // Nobody imports pytest's own fixtures by name: they are there.
+        Object::Foreign(name) if known::is_settled(&name) => Definition::Other,
         Object::Foreign(_) | Object::Unknown => Definition::Unknown,
     }
 }

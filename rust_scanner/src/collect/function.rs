@@ -58,13 +58,10 @@ impl<'a> Collector<'a> {
         let mut names = used_fixtures(&marks)?;
         names.extend(self.options.usefixtures.iter().map(String::as_str));
         names.extend(arguments);
-        if let Some(hook) = self.hook.filter(|_| !names.is_empty() || container.has_autouse()) {
-            return Err(hook.to_owned());
-        }
         let indirect = indirect(&marks, &parametrizations);
         let direct = parametrized.difference(&indirect).copied().collect();
         let request = Request { names, parametrized, direct };
-        let mut by_fixtures = closure::parametrizations(container.levels, &request)?;
+        let mut by_fixtures = closure::parametrizations(container.levels, &request, &self.hooks)?;
         by_fixtures.extend(parametrizations);
         let parametrizations = by_fixtures;
         let ids = params::cases(&parametrizations)?;
@@ -73,12 +70,6 @@ impl<'a> Collector<'a> {
         }
         let have_marks = parametrizations.iter().any(|mark| mark.has_marks);
         Ok(Cases { ids, have_marks })
-    }
-}
-
-impl Container<'_, '_> {
-    fn has_autouse(&self) -> bool {
-        self.levels.iter().any(|level| level.autouse().next().is_some())
     }
 }
 

@@ -28,6 +28,7 @@ use crate::config::Options;
 use crate::items::FileItems;
 use crate::parse::Source;
 use crate::syntax::{Binding, Doubt, Expr, Module, Value};
+use closure::Generator;
 use fixtures::Level;
 use marks::Marks;
 use namespace::Collector;
@@ -113,7 +114,7 @@ impl<'a> Case<'a> {
         let marks = Marks::in_namespace(&module.names, scope);
         let levels = self.levels();
         let mut collector =
-            Collector::new(id, context.options, scope, levels, self.generator_hook());
+            Collector::new(id, context.options, scope, levels, self.generator_hooks());
         if context.roles.is_text {
             let name = self.scope.path.file_name().unwrap_or_default().to_string_lossy();
             collector.text_doctest(&name);
@@ -164,16 +165,21 @@ impl<'a> Case<'a> {
         std::iter::once(Level::of_module(self.scope)).chain(plugins).collect()
     }
 
-    /// The place of a `pytest_generate_tests` that sees this module's tests, for people.
-    fn generator_hook(&self) -> Option<&'static str> {
-        let has_hook = |module: &Module| module.names.get("pytest_generate_tests").is_some();
-        if has_hook(self.module) {
-            return Some("the module has pytest_generate_tests");
-        }
-        self.conftests
+    /// The `pytest_generate_tests` that see this module's tests.
+    fn generator_hooks(&self) -> Vec<Generator<'a>> {
+        let conftests = self
+            .conftests
             .iter()
-            .any(|conftest| has_hook(&conftest.module))
-            .then_some("a conftest.py has pytest_generate_tests")
+            .map(|file| (file.module.as_ref(), "a conftest.py has pytest_generate_tests"));
+        let own = (self.module, "the module has pytest_generate_tests");
+        let hook = |(module, reason): (&'a Module, &'static str)| {
+            let names = match &module.names.get("pytest_generate_tests")?.value {
+                Value::Function(function) => function.generates.as_deref(),
+                _ => None,
+            };
+            Some(Generator { reason, names })
+        };
+        std::iter::once(own).chain(conftests).filter_map(hook).collect()
     }
 
     /// Why items that the text shows may not be there, or be called otherwise.

@@ -1,5 +1,6 @@
 //! Walking a namespace: what each name yields (`PyCollector.collect`, `pytest_pycollect_makeitem`).
 
+use super::closure::Generator;
 use super::decorators::Decorated;
 use super::fixtures::Level;
 use super::foreign::truth;
@@ -15,8 +16,8 @@ use crate::syntax::{Binding, Class, Expr, Function, Import, Range, Value};
 /// Collects the items of one file.
 pub struct Collector<'a> {
     pub(super) options: &'a Options,
-    /// Why any test with fixtures may be parametrized by a hook.
-    pub(super) hook: Option<&'static str>,
+    /// Hooks that may parametrize tests.
+    pub(super) hooks: Vec<Generator<'a>>,
     /// The module's scope.
     pub(super) scope: Scope<'a>,
     pub(super) items: Vec<Item>,
@@ -79,9 +80,9 @@ impl<'a> Collector<'a> {
         options: &'a Options,
         scope: Scope<'a>,
         levels: Vec<Level<'a>>,
-        hook: Option<&'static str>,
+        hooks: Vec<Generator<'a>>,
     ) -> Self {
-        Self { options, hook, scope, items: Vec::new(), id, levels }
+        Self { options, hooks, scope, items: Vec::new(), id, levels }
     }
 
     /// What was collected.

@@ -63,7 +63,10 @@ fn fixtures_of_conftest_count() {
                     @pytest.fixture(params=[1])\ndef many(): pass\n\
                     @pytest.fixture(name='other')\ndef renamed(many): pass\n";
     let text = "def test_1(plain): pass\ndef test_2(many): pass\ndef test_3(other): pass\ndef test_4(renamed): pass\n";
-    assert_eq!(leaves(&with_conftest(text, conftest)), ["test_1", "test_2[1]", "test_3[1]", "test_4?"]);
+    assert_eq!(
+        leaves(&with_conftest(text, conftest)),
+        ["test_1", "test_2[1]", "test_3[1]", "test_4?"]
+    );
 }
 
 #[test]

@@ -160,6 +160,7 @@ impl<'a> Reader<'a> {
             is_async: def.is_async,
             is_generator: self.is_generator(def),
             changes_items: self.changes_items(def),
+            generates: self.generates(def),
             suffixes: match def.name.id.as_str() {
                 "pytest_collect_file" => {
                     self.tokens.suffixes_in(def.range(), self.positions.text())
@@ -219,6 +220,17 @@ impl<'a> Reader<'a> {
             }
             _ => false,
         }
+    }
+
+    /// The names that a `pytest_generate_tests` may parametrize.
+    fn generates(self, def: &ast::StmtFunctionDef) -> Option<Vec<String>> {
+        let metafunc = def.parameters.args.first()?;
+        let (first, last) = (def.body.first()?, def.body.last()?);
+        if def.name.id != "pytest_generate_tests" || def.parameters.args.len() != 1 {
+            return None;
+        }
+        let body = TextRange::new(first.start(), last.end());
+        self.tokens.parametrized_in(body, self.positions.text(), &metafunc.parameter.name.id)
     }
 
     /// Whether a `yield` belongs to the function itself, not to one inside it.

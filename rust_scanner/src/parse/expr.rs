@@ -121,6 +121,7 @@ fn lambda(lambda: &ast::ExprLambda) -> Function {
         is_async: false,
         is_generator: false,
         changes_items: false,
+        generates: None,
         suffixes: Vec::new(),
         has_examples: false,
         // Who wants to show a lambda shows the name it is assigned to.

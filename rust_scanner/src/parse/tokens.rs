@@ -53,6 +53,55 @@ impl TokenFacts<'_> {
             .collect()
     }
 
+    /// The names that calls of `METAFUNC.parametrize` in `range` give as literals.
+    ///
+    /// `None` where others may be parametrized: a name is computed, or `METAFUNC` is handed on or
+    /// changed.
+    pub fn parametrized_in(
+        &self,
+        range: TextRange,
+        text: &str,
+        metafunc: &str,
+    ) -> Option<Vec<String>> {
+        let within: Vec<_> = self
+            .tokens
+            .iter()
+            .filter(|token| range.contains_range(token.range()))
+            .filter(|token| {
+                !matches!(token.kind(), TokenKind::NonLogicalNewline | TokenKind::Comment)
+            })
+            .collect();
+        let kind = |index: usize| within.get(index).map(|token| token.kind());
+        let word = |index: usize| within.get(index).map_or("", |token| &text[token.range()]);
+        let mut names = Vec::new();
+        for index in 0..within.len() {
+            if kind(index) != Some(TokenKind::Name) || word(index) != metafunc {
+                continue;
+            }
+            let is_keyword = kind(index + 1) != Some(TokenKind::Dot);
+            let is_changed =
+                kind(index + 3) == Some(TokenKind::Dot) && word(index + 2) == "fixturenames";
+            if is_keyword || is_changed || word(index + 2).starts_with('_') {
+                return None;
+            }
+            if word(index + 2) != "parametrize" {
+                continue;
+            }
+            let is_named =
+                word(index + 4) == "argnames" && kind(index + 5) == Some(TokenKind::Equal);
+            let argument = index + if is_named { 6 } else { 4 };
+            let is_literal = kind(index + 3) == Some(TokenKind::Lpar)
+                && kind(argument) == Some(TokenKind::String)
+                && kind(argument + 1) == Some(TokenKind::Comma);
+            if !is_literal {
+                return None;
+            }
+            let literal = word(argument).trim_matches(['\'', '"']);
+            names.extend(literal.split(',').map(|name| name.trim().to_owned()));
+        }
+        Some(names)
+    }
+
     /// Whether code in `range` may drop, add, order or rename what is in the list `items`.
     ///
     /// It surely does not where `items` comes up as the end of `for item in items:` only, and nothing is
