@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-PRELUDE = '''
+PRELUDE = """
 import enum
 import functools
 import math
@@ -44,10 +44,12 @@ class Plain:
     ATTRIBUTE = "attribute"
     def __init__(self, *args): pass
 def helper(): pass
-'''
+"""
 
 TEXTS = st.one_of(
-    st.sampled_from(["", "a", "b", "a0", "1", "x", "a-b", "[", "]", "::", "\\", "\n", "'", '"', "{}"]),
+    st.sampled_from(
+        ["", "a", "b", "a0", "1", "x", "a-b", "[", "]", "::", "\\", "\n", "'", '"', "{}"]
+    ),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
     st.sampled_from(["x" * 100, "x" * 101, "ä" * 100, "ä" * 101]),
 )
@@ -57,7 +59,9 @@ LITERALS: st.SearchStrategy[str] = st.one_of(
     st.integers(-(2**70), 2**70).map(repr),
     st.integers(0, 2**70).map(hex),
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
-    st.sampled_from(["1e999", "-1e999", "1e16", "1e-5", "1_0.0", "-0.0", "0.1 + 0.2", "1j", "1+2j"]),
+    st.sampled_from(
+        ["1e999", "-1e999", "1e16", "1e-5", "1_0.0", "-0.0", "0.1 + 0.2", "1j", "1+2j"]
+    ),
     st.sampled_from(["2.5-1.5j", "-1j", "1-0j", "math.pi", "math.inf", "float('nan')", "-0"]),
     TEXTS.map(repr),
     TEXTS.map(ascii),
@@ -144,7 +148,9 @@ def ids(draw: st.DrawFn, count: int) -> str:
         return draw(st.sampled_from([", ids=str", ", ids=repr", ", ids=None", ", ids=[]"]))
     one = st.one_of(
         TEXTS.map(repr),
-        st.sampled_from(["None", "1", "1.5", "True", "Color.RED", "Kind.A", "helper", "b'x'", "TEXT"]),
+        st.sampled_from(
+            ["None", "1", "1.5", "True", "Color.RED", "Kind.A", "helper", "b'x'", "TEXT"]
+        ),
         st.sampled_from(["f'{NUMBER}'", "str(2)", "pytest.HIDDEN_PARAM"]),
     )
     given = draw(st.lists(one, min_size=count, max_size=count))
@@ -158,7 +164,9 @@ def mark(draw: st.DrawFn, names: Sequence[str]) -> str:
     """`pytest.mark.parametrize(…)` of these arguments."""
     text = ",".join(names)
     argnames = draw(
-        st.sampled_from([repr(text), repr(text.replace(",", " , ")), repr(list(names)), repr(text + ",")])
+        st.sampled_from(
+            [repr(text), repr(text.replace(",", " , ")), repr(list(names)), repr(text + ",")]
+        )
     )
     tuples = len(names) > 1 or argnames.startswith("[") or argnames.endswith(",'")
     if draw(st.integers(0, 4)) == 0:
@@ -193,7 +201,9 @@ def parametrized_module(draw: st.DrawFn) -> str:
     return "\n".join(lines) + "\n"
 
 
-NAMES = st.sampled_from(["test_a", "test_b", "test", "tests", "testing", "helper_a", "_test", "runTest"])
+NAMES = st.sampled_from(
+    ["test_a", "test_b", "test", "tests", "testing", "helper_a", "_test", "runTest"]
+)
 CLASS_NAMES = st.sampled_from(["TestA", "TestB", "Test", "Base", "Mixin", "TestC", "ATest"])
 BASES = st.sampled_from(
     ["", "", "", "(Base0)", "(TestBase)", "(Base0, TestBase)", "(unittest.TestCase)", "(UnitBase)",
@@ -202,7 +212,7 @@ BASES = st.sampled_from(
 
 CLASS_PRELUDE = (
     PRELUDE
-    + '''
+    + """
 import abc
 class Base0:
     def test_base(self): pass
@@ -216,7 +226,7 @@ class UnitBase(unittest.TestCase):
 class AbstractBase(abc.ABC):
     @abc.abstractmethod
     def test_a(self): pass
-'''
+"""
 )
 
 
@@ -242,12 +252,19 @@ def members(draw: st.DrawFn, receiver: str, depth: int) -> list[str]:
         elif kind == 9:
             lines += [f"def {name}({receiver}): pass", f"{name}.__test__ = {draw(st.booleans())}"]
         elif kind == 10:
-            wrapper = draw(st.sampled_from(["@staticmethod", "@classmethod", "@property", "@pytest.fixture"]))
+            wrapper = draw(
+                st.sampled_from(["@staticmethod", "@classmethod", "@property", "@pytest.fixture"])
+            )
             lines += [wrapper, f"def {name}({receiver}): pass"]
         elif kind == 11:
-            lines.append(f"{name} = {draw(st.sampled_from(['1', 'None', 'lambda *a: 1', 'helper', 'Plain', 'int']))}")
+            value = draw(st.sampled_from(["1", "None", "lambda *a: 1", "helper", "Plain", "int"]))
+            lines.append(f"{name} = {value}")
         elif kind == 12:
-            lines.append(draw(st.sampled_from(["def __init__(self): pass", "x = 1", "def setUp(self): pass"])))
+            lines.append(
+                draw(
+                    st.sampled_from(["def __init__(self): pass", "x = 1", "def setUp(self): pass"])
+                )
+            )
         elif depth < 2:
             inner = draw(members("self", depth + 1))
             lines.append(f"class {draw(CLASS_NAMES)}{draw(BASES)}:")
