@@ -48,13 +48,12 @@ def project_config(
 ) -> ProjectConfig:
     """Find rootdir and configuration as pytest does for these positional arguments.
 
-    `args` are positional arguments (paths or node ids) as typed, relative to `cwd`. `options` are all
-    other words of the command line (those of `PYTEST_ADDOPTS` first): they come after `addopts`, and
-    those that do not change what is collected are passed over. `search_path` is the `sys.path` of the
-    interpreter that runs the tests; None: that of this one. Never raises on a broken configuration
-    file: `error` says what is wrong and the defaults hold.
+    `args` are positional arguments (paths or node ids) as typed, relative to `cwd`. `options` are
+    all other words of the command line (those of `PYTEST_ADDOPTS` first): they come after
+    `addopts`, and those that do not change what is collected are passed over. `search_path` is the
+    `sys.path` of the interpreter that runs the tests; None: that of this one. Never raises on a
+    broken configuration file: `error` says what is wrong and the defaults hold.
     """
-
 @final
 class Scan:
     """A project's static test tree. Thread-safe; all work is done with the GIL released."""

@@ -34,6 +34,7 @@ pub mod resolve;
 pub mod scan;
 pub mod syntax;
 pub mod tree;
+pub mod versions;
 pub mod walk;
 
 /// The version of the distribution this crate is built into.

@@ -99,6 +99,22 @@ pub struct Binding {
     pub doubt: Option<Doubt>,
     /// `NAME.__test__ = ...`, assigned from outside.
     pub test_flag: Option<Expr>,
+    /// Whether the value was the same all the time.
+    pub history: History,
+}
+
+/// What happened to a name besides being bound to its last value.
+///
+/// A decorator is evaluated where it stands: what it read is certain only if the name never had
+/// another value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct History {
+    /// It was bound before, to something else.
+    pub is_rebound: bool,
+    /// It was changed in place by statements that the value reflects: `name.append(1)`.
+    pub is_grown: bool,
+    /// It is changed in place, perhaps, in a way that the value does not reflect.
+    pub is_tampered: bool,
 }
 
 /// What a name is bound to.
@@ -169,6 +185,8 @@ pub struct Function {
     pub decorators: Vec<Expr>,
     /// Parameters, `*args` and `**kwargs` excluded.
     pub parameters: Vec<Parameter>,
+    /// Whether it has `*args`.
+    pub takes_more: bool,
     /// Whether `async def`.
     pub is_async: bool,
     /// Whether its own body holds a `yield`.
@@ -228,6 +246,8 @@ pub enum Expr {
     Int(String),
     /// A float.
     Float(f64),
+    /// `1j`.
+    Imaginary(f64),
     /// A string literal.
     Str(String),
     /// A bytes literal.
@@ -242,7 +262,11 @@ pub enum Expr {
     List(Vec<Expr>),
     /// A tuple display.
     Tuple(Vec<Expr>),
-    /// A set or dict display, or a comprehension of list, set or dict.
+    /// A dict display; a key that is `None` unpacks its value.
+    Dict(Vec<(Option<Expr>, Expr)>),
+    /// A comprehension of a list, or a generator.
+    Comprehension(Box<Comprehension>),
+    /// A set display, a comprehension of set or dict, or a list of which only that is known.
     Container,
     /// `value[...]`.
     Subscript(Box<Expr>),
@@ -250,10 +274,80 @@ pub enum Expr {
     Starred(Box<Expr>),
     /// A lambda.
     Lambda(Box<Function>),
-    /// A value that is computed, but surely neither a function nor a class: `a + b`, `f"{x}"`, `a < b`.
+    /// `left operator right`.
+    Binary(Box<Binary>),
+    /// An f-string without format specifications.
+    Format(Vec<Part>),
+    /// A value that is computed, but surely neither a function nor a class: `a < b`, `f"{x:5}"`.
     Data,
     /// Anything else.
     Other,
+}
+
+/// An arithmetic operation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Binary {
+    /// On the left.
+    pub left: Expr,
+    /// In between.
+    pub operator: Operator,
+    /// On the right.
+    pub right: Expr,
+}
+
+/// What is done with two values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
+    /// `+`.
+    Add,
+    /// `-`.
+    Subtract,
+    /// `*`.
+    Multiply,
+    /// `/`.
+    Divide,
+    /// `//`.
+    FloorDivide,
+    /// `%`.
+    Modulo,
+    /// `**`.
+    Power,
+    /// `<<`.
+    LeftShift,
+    /// `>>`.
+    RightShift,
+    /// `|`.
+    Or,
+    /// `&`.
+    And,
+    /// `^`.
+    Xor,
+    /// `@`.
+    MatrixMultiply,
+}
+
+/// A part of an f-string.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Part {
+    /// Text.
+    Text(String),
+    /// `{value}`.
+    Str(Expr),
+    /// `{value!r}`.
+    Repr(Expr),
+}
+
+/// A comprehension with one `for`, without `if`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comprehension {
+    /// What is computed each time.
+    pub element: Expr,
+    /// What is assigned each time.
+    pub target: Expr,
+    /// What is gone through.
+    pub iterable: Expr,
+    /// Whether it makes a list, and not a generator.
+    pub is_list: bool,
 }
 
 /// A call.

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
+use super::constant::Constant;
 use super::decorators::Decorated;
+use super::evaluate::evaluate;
 use super::fixtures::Level;
 use super::foreign::{foreign_tests, truth};
 use super::lineage::{Lineage, Member};
@@ -44,19 +46,39 @@ impl<'a> Collector<'a> {
         if !(is_named || may_be_unittest) || flag.map(truth) == Some(Some(false)) {
             return;
         }
+        let skips_abstract = self.options.versions.abstract_classes_are_skipped();
+        let is_abstract = lineage.is_abstract();
         // A `TestCase` among the unknown bases would have them collected nevertheless.
-        if (lineage.is_abstract() || lineage.has_constructor()) && !may_be_unittest {
+        if (is_abstract && skips_abstract || lineage.has_constructor()) && !may_be_unittest {
             return;
         }
         let unclear_flag =
             || (flag.map(truth) == Some(None)).then(|| "its __test__ is computed".to_owned());
         let doubt = lineage.doubt.clone().or_else(unclear_flag);
-        if lineage.is_unittest && lineage.is_abstract() && doubt.is_none() {
+        if lineage.is_unittest && is_abstract && skips_abstract && doubt.is_none() {
             return;
         }
         let range = if scope.is_beside(self.scope) { class.range } else { binding.range };
         let range = container.range.unwrap_or(range);
-        self.class(&Candidate { binding, class, range, lineage: &lineage, doubt }, container);
+        let candidate = Candidate { binding, class, range, lineage: &lineage, doubt };
+        if is_abstract && !skips_abstract {
+            return self.abstract_class(candidate, container);
+        }
+        self.class(&candidate, container);
+    }
+
+    /// An abstract class where they are not passed over: pytest fails to make an instance of it.
+    fn abstract_class(&mut self, candidate: Candidate<'_, 'a>, container: &Container<'_, 'a>) {
+        if candidate.lineage.is_unittest || candidate.doubt.is_some() {
+            let doubt = candidate.doubt.or_else(|| Some("it is abstract".to_owned()));
+            return self.class(&Candidate { doubt, ..candidate }, container);
+        }
+        let Candidate { binding, range, .. } = candidate;
+        let draft =
+            Draft { kind: Kind::Class, binding, range, marks: &Marks::default(), doubt: None };
+        if let Some(place) = self.add(draft, container) {
+            self.items[place].error = Some("it is abstract: no instance can be made".to_owned());
+        }
     }
 
     fn class(&mut self, candidate: &Candidate<'_, 'a>, container: &Container<'_, 'a>) {
@@ -102,8 +124,12 @@ impl<'a> Collector<'a> {
             range: None,
         };
         let outcome = if lineage.is_unittest {
-            self.unittest(&inner, lineage);
-            Ok(())
+            if self.options.versions.test_cases_are_made_with_a_name() && refuses_a_name(lineage) {
+                Err("its constructor does not take the name of a test".to_owned())
+            } else {
+                self.unittest(&inner, lineage);
+                Ok(())
+            }
         } else {
             self.members(&inner, lineage)
         };
@@ -167,7 +193,9 @@ impl<'a> Collector<'a> {
         lineage: &Lineage<'a>,
     ) -> bool {
         let Some((Member { scope, .. }, binding)) = lineage.get(name) else { return false };
-        let Some((function, scope)) = method(binding, scope) else { return false };
+        let Some((function, scope)) = method(binding, scope) else {
+            return self.callable(binding, scope, container);
+        };
         let range = container.place.map(|place| self.items[place].range);
         let range = range.filter(|_| !scope.is_beside(self.scope));
         let range = range.unwrap_or_else(|| super::namespace::definition(binding, function));
@@ -178,6 +206,29 @@ impl<'a> Collector<'a> {
         let Decorated { marks, doubt, .. } = decorated;
         self.add(Draft { kind: Kind::Function, binding, range, marks: &marks, doubt }, container);
         true
+    }
+
+    /// A method of a `TestCase` that is no function, if it can be called: a class, a built-in function.
+    fn callable(
+        &mut self,
+        binding: &'a Binding,
+        scope: Scope<'a>,
+        container: &Container<'_, 'a>,
+    ) -> bool {
+        let can_be_called = match &binding.value {
+            Value::Class(_) => true,
+            Value::Expr(value) => matches!(
+                evaluate(value, scope, &self.options.versions),
+                Constant::Named(_) | Constant::Enumeration(..)
+            ),
+            _ => false,
+        };
+        if can_be_called {
+            let (kind, range) = (Kind::Function, binding.range);
+            let draft = Draft { kind, binding, range, marks: &Marks::default(), doubt: None };
+            self.add(draft, container);
+        }
+        can_be_called
     }
 
     /// Whether a class, or an ancestor in this file, has what would be tests in a `TestCase`.
@@ -200,6 +251,18 @@ fn method<'a>(binding: &'a Binding, scope: Scope<'a>) -> Option<(&'a Function, S
         Object::Bound(found) => Some((found.function()?, found.scope)),
         _ => None,
     }
+}
+
+/// Whether `Class("runTest")` surely fails for lack of a parameter, or with too many.
+fn refuses_a_name(lineage: &Lineage) -> bool {
+    let Some((_, Binding { value: Value::Function(constructor), doubt: None, .. })) =
+        lineage.get("__init__")
+    else {
+        return false;
+    };
+    let positional = constructor.parameters.len();
+    let required = constructor.parameters.iter().filter(|p| !p.has_default).count();
+    constructor.decorators.is_empty() && (positional < 2 && !constructor.takes_more || required > 2)
 }
 
 /// A class' marks: those of its ancestors first (`get_unpacked_marks`).

@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use super::fixtures::{Known, Level};
 use super::known;
 use super::marks::Mark;
-use super::params::{self, Parametrization};
+use super::params::{self, Parametrization, Refusal};
+use crate::config::Options;
 use crate::syntax::{Call, Expr};
 
 /// A `pytest_generate_tests`.
@@ -38,28 +39,32 @@ pub fn parametrizations(
     levels: &[&Level],
     request: &Request,
     hooks: &[Generator],
-) -> Result<Vec<Parametrization>, String> {
+    options: &Options,
+) -> Result<Vec<Parametrization>, Refusal> {
     let autouse: Vec<&str> = levels.iter().rev().flat_map(|level| level.autouse()).collect();
     if autouse.is_empty() && request.names.iter().all(|name| request.direct.contains(name)) {
         return Ok(Vec::new());
     }
     if let Some(hook) = hooks.iter().find(|hook| hook.names.is_none()) {
-        return Err(hook.reason.to_owned());
+        return Err(Refusal::unclear(hook.reason));
     }
     let mut closure = Closure { levels, direct: &request.direct, hooks, known: HashMap::new() };
     let names: Vec<&str> = autouse.into_iter().chain(request.names.iter().copied()).collect();
     // Since pytest 9.1 what a fixture asks for comes right behind it, before that in rounds.
-    let deep = closure.depth_first(&names)?;
-    let parametrized = closure.with_parameters(&deep, request)?;
+    let deep = closure.depth_first(&names).map_err(Refusal::Unclear)?;
+    let parametrized = closure.with_parameters(&deep, request).map_err(Refusal::Unclear)?;
     if parametrized.len() > 1 {
-        let wide = closure.breadth_first(&names)?;
-        if closure.with_parameters(&wide, request)? != parametrized {
-            return Err(
-                "the order of its fixtures' parameters depends on pytest's version".to_owned()
-            );
+        let wide = closure.breadth_first(&names).map_err(Refusal::Unclear)?;
+        if closure.with_parameters(&wide, request).as_ref() != Ok(&parametrized) {
+            return Err(Refusal::unclear(
+                "the order of its fixtures' parameters depends on pytest's version",
+            ));
         }
     }
-    parametrized.iter().map(|(name, index)| closure.parametrization(name, *index)).collect()
+    parametrized
+        .iter()
+        .map(|(name, index)| closure.parametrization(name, *index, options))
+        .collect()
 }
 
 struct Closure<'c, 'l, 'a> {
@@ -170,8 +175,15 @@ impl<'l, 'a> Closure<'_, 'l, 'a> {
     }
 
     /// What a fixture's parameters make of a test: the same as a mark with its name would.
-    fn parametrization(&self, name: &str, index: usize) -> Result<Parametrization, String> {
-        let unclear = |problem: &str| format!("the fixture {name} has parameters: {problem}");
+    fn parametrization(
+        &self,
+        name: &str,
+        index: usize,
+        options: &Options,
+    ) -> Result<Parametrization, Refusal> {
+        let unclear = |problem: &str| {
+            Refusal::Unclear(format!("the fixture {name} has parameters: {problem}"))
+        };
         let fixture = self.known.get(name).and_then(|found| found.get(index));
         let Some((fixture, (params, ids))) = fixture.and_then(|it| Some((it, it.params?))) else {
             return Err(unclear("not found"));
@@ -182,6 +194,9 @@ impl<'l, 'a> Closure<'_, 'l, 'a> {
             keywords: ids.map(|ids| (Some("ids".to_owned()), ids.clone())).into_iter().collect(),
         };
         let mark = Mark { name: "parametrize", call: Some(&call), scope: fixture.scope };
-        params::parametrization(&mark).map_err(|problem| unclear(&problem))
+        params::parametrization(&mark, options).map_err(|refusal| match refusal {
+            Refusal::Unclear(problem) => unclear(&problem),
+            failure @ Refusal::Failure(_) => failure,
+        })
     }
 }

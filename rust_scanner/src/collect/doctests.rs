@@ -9,7 +9,7 @@ use super::namespace::{Collector, Container, Draft};
 use super::scope::Scope;
 use crate::config::ImportMode;
 use crate::items::Kind;
-use crate::syntax::{Binding, Class, Module, Namespace, Range, Value};
+use crate::syntax::{Binding, Class, History, Module, Namespace, Range, Value};
 
 /// One docstring with examples.
 struct Docstring {
@@ -43,7 +43,9 @@ impl<'a> Collector<'a> {
     fn doctest(&mut self, docstring: Docstring, marks: &Marks<'a>) {
         let Docstring { name, range, doubt } = docstring;
         let value = Value::Unknown;
-        let binding = Binding { name, order: (0, 0), value, range, doubt: None, test_flag: None };
+        let history = History::default();
+        let binding =
+            Binding { name, order: (0, 0), value, range, doubt: None, test_flag: None, history };
         let around = [marks];
         let container = Container::module(self.id, &around, &[]);
         let marks = &Marks::default();

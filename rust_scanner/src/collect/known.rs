@@ -243,6 +243,52 @@ pub fn makes_data(name: &str) -> bool {
         || matches!(name, "re.compile" | "os.getenv" | "os.environ.get" | "collections.namedtuple")
 }
 
+/// Whether `name` is a built-in function that goes by that name.
+pub fn is_builtin_function(name: &str) -> bool {
+    matches!(
+        name,
+        "abs"
+            | "all"
+            | "any"
+            | "ascii"
+            | "bin"
+            | "callable"
+            | "chr"
+            | "dir"
+            | "divmod"
+            | "enumerate"
+            | "eval"
+            | "exec"
+            | "filter"
+            | "format"
+            | "getattr"
+            | "hasattr"
+            | "hash"
+            | "hex"
+            | "id"
+            | "isinstance"
+            | "issubclass"
+            | "iter"
+            | "len"
+            | "map"
+            | "max"
+            | "min"
+            | "next"
+            | "oct"
+            | "ord"
+            | "pow"
+            | "print"
+            | "repr"
+            | "reversed"
+            | "round"
+            | "setattr"
+            | "sorted"
+            | "sum"
+            | "vars"
+            | "zip"
+    )
+}
+
 /// Whether `name` is a fixture of pytest or of a common plugin that has no parameters, in a version
 /// that is supported.
 pub fn is_plain_fixture(name: &str) -> bool {

@@ -3,10 +3,15 @@
 //! One file decides here, with the conftest.py files above it. What depends on more is a doubt: the item
 //! or its container is dynamic, with the reason.
 
+mod arithmetic;
+mod calls;
 mod class;
 mod closure;
+mod constant;
 mod decorators;
 mod doctests;
+mod enumeration;
+mod evaluate;
 mod fixtures;
 mod foreign;
 mod function;

@@ -4,8 +4,10 @@ use super::closure::Generator;
 use super::decorators::Decorated;
 use super::fixtures::Level;
 use super::foreign::truth;
+use super::function::Cases;
 use super::known;
 use super::marks::Marks;
+use super::params::Refusal;
 use super::scope::{Object, Scope};
 use super::select;
 use crate::config::Options;
@@ -205,15 +207,27 @@ impl<'a> Collector<'a> {
             return Ok(());
         }
         let is_generator = function.is_generator && !function.is_async && !decorated.is_wrapped;
-        if is_generator && binding.doubt.is_none() {
+        let versions = self.options.versions;
+        if is_generator && binding.doubt.is_none() && versions.yield_tests_are_errors() {
             let name = &binding.name;
             return Err(format!(
                 "'yield' keyword is allowed in fixtures, but not in tests ({name})"
             ));
         }
-        let (cases, doubt) = match self.cases(function, &decorated, container) {
+        let cases = if is_generator && !versions.yield_tests_are_errors() {
+            Ok(Cases::default())
+        } else {
+            self.cases(function, &decorated, container)
+        };
+        let is_certain = binding.doubt.is_none() && decorated.doubt.is_none();
+        let (cases, doubt) = match cases {
             Ok(cases) => (cases, None),
-            Err(reason) => (super::function::Cases::default(), Some(reason)),
+            Err(Refusal::Failure(message)) if is_certain && container.doubt.is_none() => {
+                return Err(format!("In {}::{}: {message}", container.id, binding.name));
+            }
+            Err(Refusal::Unclear(reason) | Refusal::Failure(reason)) => {
+                (Cases::default(), Some(reason))
+            }
         };
         let unclear_flag = (flag == Some(None)).then(|| "its __test__ is computed".to_owned());
         let unclear_marks = (cases.have_marks && self.options.mark_expression.is_some())

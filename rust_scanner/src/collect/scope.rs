@@ -102,34 +102,13 @@ impl<'a> Scope<'a> {
         self.path == other.path
     }
 
-    /// What a name is bound to.
-    pub fn get(self, name: &str) -> Option<&'a Binding> {
-        self.lookup(name).map(|found| found.binding)
-    }
-
-    fn lookup(self, name: &str) -> Option<Found<'a>> {
+    /// What a name is bound to, and where.
+    pub fn lookup(self, name: &str) -> Option<Found<'a>> {
         if let Some(binding) = self.class.and_then(|names| names.get(name)) {
             return Some(Found { binding, scope: self });
         }
         let binding = self.module.names.get(name)?;
         Some(Found { binding, scope: self.outside() })
-    }
-
-    /// The binding in this file that `expr` names, after aliases: a `def`, `class`, `import` or computed
-    /// value.
-    ///
-    /// `None` where it is not a plain name, not bound here, or not surely bound to one thing.
-    pub fn binding(self, expr: &Expr) -> Option<&'a Binding> {
-        let mut expr = expr;
-        for _ in 0..MAX_ALIASES {
-            let Expr::Name(name) = expr else { return None };
-            let binding = self.get(name).filter(|binding| binding.doubt.is_none())?;
-            match &binding.value {
-                Value::Expr(value) if matches!(value.as_ref(), Expr::Name(_)) => expr = value,
-                _ => return Some(binding),
-            }
-        }
-        None
     }
 
     /// The definition or computed value that `expr` names, in whichever file.
@@ -189,6 +168,8 @@ impl<'a> Scope<'a> {
     fn object_of(self, expr: &Expr, trail: Trail) -> Object<'a> {
         match expr {
             Expr::Name(name) => match self.lookup(name) {
+                // What it was bound to where it was read is not known if that changed.
+                Some(found) if found.binding.history.is_rebound => Object::Unknown,
                 Some(found) => found.scope.meaning(found.binding, trail),
                 None if self.module.names.stars.is_empty() => {
                     Object::Foreign(format!("builtins.{name}"))

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use elsa::FrozenMap;
 
 use crate::resolve::{Resolution, Resolver};
-use crate::syntax::{Binding, Doubt, Expr, Import, Module, Namespace, Star, Value};
+use crate::syntax::{Binding, Doubt, Expr, History, Import, Module, Namespace, Star, Value};
 
 /// Star imports of star imports beyond this are not followed.
 const MAX_STARS: usize = 50;
@@ -228,6 +228,7 @@ impl Expansion {
             let uncertain = (!is_certain).then_some(Doubt::StarImport);
             let import = Import { module: star.module.clone(), name: Some(name.clone()) };
             let mut binding = Binding {
+                history: History::default(),
                 name: name.clone(),
                 order: (star.order, star.order),
                 value: Value::Import(import),

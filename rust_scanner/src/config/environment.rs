@@ -57,8 +57,10 @@ pub fn is_site_dir(path: &Path) -> bool {
 /// The version in `.../lib/python3.11/...`.
 fn python_version(path: &Path) -> Option<Version> {
     path.components().rev().find_map(|component| {
+        // `python3.13`, or `python3.13t` without a lock; but not `python313.zip`.
         let version = component.as_os_str().to_str()?.strip_prefix("python")?;
-        version.contains('.').then(|| Version::parse(version))?
+        let (major, minor) = version.strip_suffix('t').unwrap_or(version).split_once('.')?;
+        Some(Version(major.parse().ok()?, minor.parse().ok()?, 0))
     })
 }
 
@@ -92,8 +94,9 @@ mod tests {
         for name in ["pytest-8.3.5.dist-info", "pytest_mock-3.14.0.dist-info"] {
             std::fs::create_dir_all(site.join(name)).expect("made");
         }
-        let environment = Environment::read(vec![PathBuf::from(""), site.clone()]);
-        assert_eq!(environment.search_path, [site]);
+        let zip = dir.path().join("lib/python312.zip");
+        let environment = Environment::read(vec![PathBuf::from(""), zip.clone(), site.clone()]);
+        assert_eq!(environment.search_path, [zip, site]);
         assert_eq!(environment.python, Some(Version(3, 12, 0)));
         assert_eq!(environment.pytest, Some(Version(8, 3, 5)));
     }

@@ -2,6 +2,7 @@
 //! (`_pytest/config/findpaths.py`).
 
 mod environment;
+mod ids;
 mod ini;
 mod locate;
 mod options;
@@ -9,7 +10,10 @@ mod source;
 
 use std::path::{Path, PathBuf};
 
+use crate::versions::Versions;
+
 pub use environment::{Environment, Version, is_site_dir};
+pub use ids::{IdOptions, LongStrings};
 pub use options::{ImportMode, Options};
 
 /// What decides about the configuration, as given on the command line.
@@ -66,7 +70,7 @@ pub fn project_config(invocation: &Invocation) -> ProjectConfig {
         root: found.root,
         inifile: found.inifile,
         error,
-        options,
+        options: options.with_versions(Versions::of(&invocation.environment)),
         environment: invocation.environment.clone(),
     }
 }

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use toml::Value;
 
+use super::ids::IdOptions;
 use super::source::{Setting, Settings};
 use crate::pystr::{quoted, shlex_split};
+use crate::versions::Versions;
 
 /// Which directories pytest adds to the search path for the files it imports (`--import-mode`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,6 +38,10 @@ pub struct Options {
     pub usefixtures: Vec<String>,
     /// Whether tests count that a module has imported.
     pub collect_imported_tests: bool,
+    /// The versions of pytest and Python that the options are for.
+    pub versions: Versions,
+    /// What decides what cases are called.
+    pub ids: IdOptions,
     /// Directories added to the search path, relative to the configuration file's.
     pub pythonpath: Vec<String>,
     /// Whether directories without `__init__.py` count as packages of test modules.
@@ -87,6 +93,8 @@ impl Default for Options {
             ]),
             usefixtures: Vec::new(),
             collect_imported_tests: true,
+            versions: Versions::default(),
+            ids: IdOptions::default(),
             pythonpath: Vec::new(),
             consider_namespace_packages: false,
             import_mode: ImportMode::default(),
@@ -134,8 +142,19 @@ impl Options {
         Ok(options)
     }
 
+    /// The same, for these versions: they do not know all options.
+    #[must_use]
+    pub fn with_versions(mut self, versions: Versions) -> Self {
+        self.versions = versions;
+        self.collect_imported_tests |= !versions.has_collect_imported_tests();
+        self
+    }
+
     /// Set one option of the configuration file; others than ours are passed over.
     fn set(&mut self, name: &str, setting: &Setting) -> Result<(), String> {
+        if self.ids.set(name, setting)? {
+            return Ok(());
+        }
         let list = match name {
             "collect_imported_tests" => {
                 self.collect_imported_tests = truth(setting)?;
@@ -231,7 +250,7 @@ fn words(setting: &Setting) -> Result<Vec<String>, String> {
 }
 
 /// A value of the type `bool` (`_strtobool`).
-fn truth(setting: &Setting) -> Result<bool, String> {
+pub(super) fn truth(setting: &Setting) -> Result<bool, String> {
     let text = match setting {
         Setting::Native(Value::Boolean(value)) => return Ok(*value),
         Setting::Native(value) => {
@@ -244,6 +263,15 @@ fn truth(setting: &Setting) -> Result<bool, String> {
         "y" | "yes" | "t" | "true" | "on" | "1" => Ok(true),
         "n" | "no" | "f" | "false" | "off" | "0" => Ok(false),
         _ => Err(format!("is malformed: invalid truth value {}", quoted(text))),
+    }
+}
+
+/// A value of the type `string`.
+pub(super) fn text(setting: &Setting) -> Option<&str> {
+    match setting {
+        Setting::Text(text) => Some(crate::pystr::strip(text)),
+        Setting::Native(Value::String(text)) => Some(text),
+        Setting::Native(_) | Setting::List(_) => None,
     }
 }
 

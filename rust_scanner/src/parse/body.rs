@@ -31,6 +31,9 @@ impl<'a> Reader<'a> {
     pub fn read(self, body: &[Stmt]) -> Namespace {
         let mut scope = Scope::new(self.positions);
         self.block(&mut scope, body, None);
+        for name in self.tokens.tampered(self.positions.text()) {
+            scope.tamper(name);
+        }
         scope.into_namespace()
     }
 
@@ -65,14 +68,14 @@ impl<'a> Reader<'a> {
                 );
             }
             Stmt::Assign(assign) => {
-                scope.effect_of(&assign.value, doubt);
+                scope.effect_of(&assign.value, false, doubt);
                 for target in &assign.targets {
                     scope.assign(target, Some(&assign.value), doubt);
                 }
             }
             Stmt::AnnAssign(assign) => {
                 if let Some(value) = &assign.value {
-                    scope.effect_of(value, doubt);
+                    scope.effect_of(value, false, doubt);
                     scope.assign(&assign.target, Some(value), doubt);
                 }
             }
@@ -83,7 +86,7 @@ impl<'a> Reader<'a> {
             }
             Stmt::Import(import) => scope.import(import, doubt),
             Stmt::ImportFrom(import) => scope.import_from(import, doubt),
-            Stmt::Expr(expr) => scope.effect_of(&expr.value, doubt),
+            Stmt::Expr(expr) => scope.effect_of(&expr.value, true, doubt),
             Stmt::Raise(raise) => {
                 if raise.exc.as_deref().is_some_and(raises_skip) {
                     scope.doubt(Doubt::ModuleSkip);
@@ -157,6 +160,7 @@ impl<'a> Reader<'a> {
             name: def.name.id.to_string(),
             decorators: decorators(&def.decorator_list),
             parameters: parameters(&def.parameters),
+            takes_more: def.parameters.vararg.is_some(),
             is_async: def.is_async,
             is_generator: self.is_generator(def),
             changes_items: self.changes_items(def),

@@ -5,6 +5,7 @@ mod body;
 mod condition;
 mod decode;
 mod expr;
+mod integer;
 mod position;
 mod reflection;
 mod tokens;

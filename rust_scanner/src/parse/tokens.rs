@@ -128,6 +128,84 @@ impl TokenFacts<'_> {
     }
 }
 
+impl TokenFacts<'_> {
+    /// Names that code inside functions or blocks changes in place, or declares `global`.
+    ///
+    /// What a decorator registers in a list, for example. Code at the top level is not looked at: its
+    /// statements are understood one by one.
+    pub fn tampered<'t>(&self, text: &'t str) -> Vec<&'t str> {
+        let mut found = Vec::new();
+        let (mut indent, mut is_inner, mut is_global) = (0_usize, false, false);
+        // Of each open bracket, the name that it is the subscript of.
+        let mut brackets: Vec<Option<TextRange>> = Vec::new();
+        let mut closed: Option<TextRange> = None;
+        let mut before: [Option<(TokenKind, TextRange)>; 2] = [None, None];
+        for token in self.tokens {
+            let (kind, range) = (token.kind(), token.range());
+            match kind {
+                TokenKind::Indent => indent += 1,
+                TokenKind::Dedent => indent = indent.saturating_sub(1),
+                TokenKind::Newline => (is_inner, is_global) = (false, false),
+                TokenKind::Def | TokenKind::Lambda => is_inner = true,
+                TokenKind::Global => is_global = true,
+                TokenKind::Comment | TokenKind::NonLogicalNewline => continue,
+                _ if indent == 0 && !is_inner => {}
+                TokenKind::Name if is_global => found.push(&text[range]),
+                TokenKind::Name => {
+                    if let [Some((TokenKind::Name, object)), Some((TokenKind::Dot, _))] = before
+                        && changes_its_object(&text[range])
+                    {
+                        found.push(&text[object]);
+                    }
+                }
+                TokenKind::Lsqb => {
+                    let object = before[1].filter(|(kind, _)| *kind == TokenKind::Name);
+                    brackets.push(object.map(|(_, range)| range));
+                }
+                TokenKind::Rsqb => closed = brackets.pop().flatten(),
+                kind => {
+                    let is_assignment = kind == TokenKind::Equal || is_augmented(kind);
+                    let object = match before {
+                        [_, Some((TokenKind::Rsqb, _))] => closed,
+                        [_, Some((TokenKind::Name, name))] if is_augmented(kind) => Some(name),
+                        _ => None,
+                    };
+                    found.extend(object.filter(|_| is_assignment).map(|object| &text[object]));
+                }
+            }
+            before = [before[1], Some((kind, range))];
+        }
+        found
+    }
+}
+
+/// Whether the method called `name` of a list, dict or set changes it.
+fn changes_its_object(name: &str) -> bool {
+    matches!(
+        name,
+        "append"
+            | "extend"
+            | "insert"
+            | "remove"
+            | "pop"
+            | "popitem"
+            | "clear"
+            | "sort"
+            | "reverse"
+            | "update"
+            | "add"
+            | "discard"
+            | "setdefault"
+    )
+}
+
+fn is_augmented(kind: TokenKind) -> bool {
+    matches!(
+        kind,
+        TokenKind::PlusEqual | TokenKind::StarEqual | TokenKind::VbarEqual | TokenKind::AmperEqual
+    )
+}
+
 /// Whether a token can make an expression one level deeper: everything but leaves and separators.
 fn can_nest(kind: TokenKind) -> bool {
     !matches!(
