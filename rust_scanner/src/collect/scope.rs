@@ -179,17 +179,26 @@ impl<'a> Scope<'a> {
             Expr::Attribute(value, name) => match self.object_of(value, trail.next()) {
                 Object::Module(module, full) => self.member(&module, &full, name, trail),
                 Object::Foreign(full) => Object::Foreign(format!("{full}.{name}")),
-                Object::Bound(found) => {
-                    match found.class().map(|class| (class, class.names.get(name))) {
-                        Some((class, Some(binding))) => {
-                            found.scope.within(class).meaning(binding, trail.next())
-                        }
-                        _ => Object::Unknown,
-                    }
-                }
+                Object::Bound(found) => match found.class() {
+                    Some(class) => found.scope.class_member(class, name, trail),
+                    None => Object::Unknown,
+                },
                 Object::Unknown => Object::Unknown,
             },
             _ => Object::Unknown,
+        }
+    }
+
+    /// What `name` means in a class of this scope. Metaclasses such as that of enumerations make other
+    /// things of values; definitions stay what they are.
+    fn class_member(self, class: &'a Class, name: &str, trail: Trail) -> Object<'a> {
+        let Some(binding) = class.names.get(name) else { return Object::Unknown };
+        let is_definition = matches!(binding.value, Value::Function(_) | Value::Class(_));
+        let is_plain = class.bases.is_empty() && class.keywords.is_empty();
+        if is_definition || is_plain && class.decorators.is_empty() {
+            self.within(class).meaning(binding, trail.next())
+        } else {
+            Object::Unknown
         }
     }
 
