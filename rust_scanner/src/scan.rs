@@ -70,6 +70,8 @@ pub struct Scan {
     args: Vec<String>,
     /// The one writer's own; held while scanning.
     facts: Mutex<Facts>,
+    /// Where imports led in the last refresh.
+    resolver: RwLock<Arc<Resolver>>,
     snapshot: RwLock<Arc<Snapshot>>,
 }
 
@@ -78,7 +80,8 @@ impl Scan {
     /// read before the first `refresh`.
     #[must_use]
     pub fn new(config: ProjectConfig, args: Vec<String>) -> Self {
-        Self { config, args, facts: Mutex::default(), snapshot: RwLock::default() }
+        let resolver = RwLock::new(Arc::new(Resolver::new(&config)));
+        Self { config, args, facts: Mutex::default(), resolver, snapshot: RwLock::default() }
     }
 
     /// Walk, and scan again what changed; `overlays` are all unsaved buffers.
@@ -88,11 +91,11 @@ impl Scan {
         let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
         let pass = std::mem::take(&mut *facts).next(overlays);
         let before = self.snapshot();
+        let resolver = Arc::new(Resolver::new(&self.config));
         let now = pool::run(|| {
             let read = |path: &Path| module(&pass.read(path));
             let mut found = walk::walk(&self.config, &self.args, &read);
             let files = std::mem::take(&mut found.files);
-            let resolver = Resolver::new(&self.config);
             let scanned = |found| self.scanned(found, &pass, &resolver, &before);
             let files: Vec<Arc<Scanned>> = files.into_par_iter().map(scanned).collect();
             let places = files
@@ -106,6 +109,7 @@ impl Scan {
         });
         let changed = differences(&before, &now);
         *facts = pass;
+        *self.resolver.write().unwrap_or_else(PoisonError::into_inner) = resolver;
         self.replace(now);
         changed
     }
@@ -119,9 +123,10 @@ impl Scan {
         let Some(&place) = before.places.get(path) else { return false };
         let file = &before.files[place];
         let facts = &mut *facts;
+        let resolver = Arc::clone(&self.resolver.read().unwrap_or_else(PoisonError::into_inner));
         let scanned = pool::run(|| {
             let reading = facts.update(path, text);
-            self.collected(file.found.clone(), reading, facts, &Resolver::new(&self.config))
+            self.collected(file.found.clone(), reading, facts, &resolver)
         });
         let is_new = scanned.items != file.items;
         let mut files = before.files.clone();

@@ -24,18 +24,49 @@ pub struct File {
 
 /// An answer that a file's items depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Query {
-    from: PathBuf,
-    module: String,
-    level: usize,
-    answer: Resolution,
+pub enum Query {
+    /// What an import names.
+    Import {
+        /// The importing file.
+        from: PathBuf,
+        /// The module.
+        module: String,
+        /// The number of leading dots.
+        level: usize,
+        /// What it names.
+        answer: Resolution,
+    },
+    /// The module of a name in a package.
+    Submodule {
+        /// The package.
+        package: Resolution,
+        /// The name.
+        name: String,
+        /// What it names.
+        answer: Resolution,
+    },
+    /// The directory that the modules of another are imported from.
+    Root {
+        /// The modules' directory.
+        dir: PathBuf,
+        /// The one on the search path.
+        answer: PathBuf,
+    },
 }
 
 impl Query {
     /// Whether the answer is the same now.
     #[must_use]
     pub fn holds(&self, resolver: &Resolver) -> bool {
-        resolver.resolve(&self.from, &self.module, self.level) == self.answer
+        match self {
+            Self::Import { from, module, level, answer } => {
+                resolver.resolve(from, module, *level) == *answer
+            }
+            Self::Submodule { package, name, answer } => {
+                resolver.submodule(package, name) == *answer
+            }
+            Self::Root { dir, answer } => resolver.package_root(dir) == *answer,
+        }
     }
 }
 
@@ -98,26 +129,39 @@ impl<'w> World<'w> {
     /// What an import of `from` names.
     pub fn resolve(&self, from: &Path, module: &str, level: usize) -> Resolution {
         let Some(resolver) = self.resolver else { return Resolution::Missing };
-        let mut asked = self.asked.borrow_mut();
-        let known = asked
-            .iter()
-            .find(|query| query.level == level && query.module == module && query.from == from);
-        if let Some(known) = known {
-            return known.answer.clone();
-        }
-        let answer = resolver.resolve(from, module, level);
-        asked.push(Query {
-            from: from.to_owned(),
-            module: module.to_owned(),
-            level,
-            answer: answer.clone(),
+        let known = self.asked.borrow().iter().find_map(|query| match query {
+            Query::Import { from: file, module: known, level: dots, answer }
+                if *dots == level && known == module && file == from =>
+            {
+                Some(answer.clone())
+            }
+            _ => None,
         });
-        answer
+        known.unwrap_or_else(|| {
+            let answer = resolver.resolve(from, module, level);
+            let (from, module) = (from.to_owned(), module.to_owned());
+            self.note(Query::Import { from, module, level, answer: answer.clone() });
+            answer
+        })
+    }
+
+    fn note(&self, query: Query) {
+        self.asked.borrow_mut().push(query);
     }
 
     /// The module `name` in a package.
     pub fn submodule(&self, package: &Resolution, name: &str) -> Resolution {
-        self.resolver.map_or(Resolution::Missing, |resolver| resolver.submodule(package, name))
+        let Some(resolver) = self.resolver else { return Resolution::Missing };
+        let answer = resolver.submodule(package, name);
+        let query = Query::Submodule {
+            package: package.clone(),
+            name: name.to_owned(),
+            answer: answer.clone(),
+        };
+        if !self.asked.borrow().contains(&query) {
+            self.note(query);
+        }
+        answer
     }
 
     /// Whether `path` belongs to the project.
@@ -128,7 +172,10 @@ impl<'w> World<'w> {
     /// The directory from which pytest imports the file at `path`.
     pub fn package_root(&self, path: &Path) -> PathBuf {
         let dir = path.parent().unwrap_or(path);
-        self.resolver.map_or_else(|| dir.to_owned(), |resolver| resolver.package_root(dir))
+        let Some(resolver) = self.resolver else { return dir.to_owned() };
+        let answer = resolver.package_root(dir);
+        self.note(Query::Root { dir: dir.to_owned(), answer: answer.clone() });
+        answer
     }
 
     /// `module` with its star imports replaced by imports of the names they bind; those that are not
