@@ -1,9 +1,9 @@
-"""The Rust core: project configuration, static scan, proofs. Types for `rust_scanner/`."""
+"""The Rust core: project configuration, static scan, proofs, watch. Types for `rust_scanner/`."""
 
 from collections.abc import Mapping, Sequence
 from typing import final
 
-__all__ = ["InputSet", "ProjectConfig", "Scan", "__version__", "project_config"]
+__all__ = ["InputSet", "ProjectConfig", "Scan", "Watcher", "__version__", "project_config"]
 
 __version__: str
 
@@ -76,6 +76,9 @@ class Scan:
     def paths(self) -> list[str]:
         """Absolute paths of the test files, in pytest's order."""
     @property
+    def directories(self) -> list[str]:
+        """Absolute paths of all directories that the last `refresh` looked into, sorted."""
+    @property
     def counts(self) -> tuple[int, int]:
         """(files, tests), where a test is a function, or a parametrized case where known."""
     def items_json(self, path: str) -> bytes:
@@ -95,8 +98,13 @@ class InputSet:
     listing: the sorted names that an import or pytest's collection could depend on.
     """
 
-    def __new__(cls, files: Sequence[str], dirs: Sequence[str]) -> InputSet:
-        """Snapshot now, in parallel, GIL released. Missing or unreadable paths are states."""
+    def __new__(
+        cls, files: Sequence[str], dirs: Sequence[str], prefixes: Sequence[tuple[str, int]] = []
+    ) -> InputSet:
+        """Snapshot now, in parallel, GIL released. Missing or unreadable paths are states.
+
+        `prefixes`: files of which only the first bytes, as many as given, count.
+        """
     def changed(self, limit: int = 20) -> list[str]:
         """Verify in one parallel pass, GIL released: up to `limit` paths that differ; [] = proven.
 
@@ -104,9 +112,45 @@ class InputSet:
         """
     @property
     def newest_ctime_ns(self) -> int:
-        """The latest ctime of the files, in ns since the epoch (0 for none): a snapshot younger
+        """The latest ctime of all inputs, in ns since the epoch (0 for none): a snapshot younger
         than this is racy."""
     @property
     def taken_ns(self) -> int:
         """When the snapshot was begun, in ns since the epoch: to compare `newest_ctime_ns` with."""
     def __len__(self) -> int: ...
+
+@final
+class Watcher:
+    """Watches directories, not recursively. Failing to is a state, not an error.
+
+    What it tells is a hint: a change may be reported late, twice or for nothing.
+    """
+
+    def __new__(cls, most: int = 1000, limit: int = 20_000) -> Watcher:
+        """`most`: changed paths that are told apart; `limit`: directories that are watched at most,
+        as the kernel's watches are shared with all other programs of the user.
+
+        Raises OSError where no descriptor is left for the signal.
+        """
+    def fileno(self) -> int:
+        """The descriptor that is readable while there is something to take. It lives as long as
+        this object, also after `close`."""
+    def watch(self, directories: Sequence[str], inputs: Sequence[InputSet] = ()) -> list[str]:
+        """Watch `directories` and those of `inputs`, and nothing else any more. GIL released.
+
+        Costs what differs from before. Where not all can be watched, the first ones are. A
+        directory that is not there is waited for in the nearest one above. Returns those that were
+        not watched before: what has happened in them until now, nobody has seen.
+        """
+    def take(self) -> list[str] | None:
+        """Paths that may have changed since the last call, sorted; None: any may have.
+
+        Those are modules, configuration files, inputs, and directories that came or went.
+        """
+    def state(self) -> tuple[int, int, str | None, str]:
+        """(directories that are watched, directories that should be, what is wrong, all in words).
+
+        The words: "watching 120 directories", "not watching: the limit of …".
+        """
+    def close(self) -> None:
+        """Stop watching; nothing is signalled any more."""

@@ -10,17 +10,23 @@ import logging
 import os
 import socket
 import subprocess
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from . import protocol
 from ._core import InputSet
 from .link import Link
-from .policy import Warmth
+from .policy import Stage, Warmth
 from .protocol import Record, RunRequest
 
 log = logging.getLogger("fastcollect.checkpoint")
 
+RACY_NS = 20_000_000
+"""A file that changed this shortly before its snapshot may change again within the same tick of the
+file system's clock, unseen."""
+MAX_CHANGES = 5
+"""Times that something is begun again because a file was edited meanwhile."""
 START_TIMEOUT = 60.0
 """Seconds for the zygote to have imported pytest."""
 
@@ -39,17 +45,30 @@ class Checkpoint:
     record: Record | None = None
     last: int = 0
     """Segments of the record that it has executed."""
+    libraries: bool = False
+    """Whether it has executed what segment `last` begins with as well."""
     left_out: list[str] = field(default_factory=list)
     """What of the record it has not executed, each with the reason."""
-    whole: bool = True
-    """Whether it has executed the record up to the end of its stage."""
+    stage: Stage | None = None
+    """What it was to execute; None for the zygote."""
+    ends_here: bool = False
+    """Whether what comes next may depend on a conftest that was left out."""
     events: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
     spare: bool = False
     """Whether this process becomes the run itself instead of being forked."""
     identity: str = ""
     """Of a zygote: what it cannot change any more (canonical JSON)."""
+    first_reads: dict[str, int] = field(default_factory=dict)
+    """Its input files, each with the segment that was the first to read it."""
+    costs_ms: dict[int, float] = field(default_factory=dict)
+    """What the import of each of its segments took."""
     process: subprocess.Popen[bytes] | None = None
     """The process, where it is a child of the server."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether it has executed the record up to the end of its stage, and more may follow."""
+        return not self.ends_here and (self.stage is None or self.last == self.stage.last)
 
     @property
     def alive(self) -> bool:
@@ -93,6 +112,19 @@ async def start_zygote(identity: str, environ: dict[str, str]) -> tuple[Checkpoi
 
     Raises Failed. What it prints goes to the server's log.
     """
+    for _ in range(MAX_CHANGES):
+        began_ns = time.time_ns()
+        zygote = await _start(identity, environ)
+        if zygote.inputs.newest_ctime_ns < began_ns - RACY_NS:
+            return zygote, zygote.identity
+        # What it has imported may be older than the snapshot of its inputs.
+        log.info("the interpreter or pytest changed while it started: starting again")
+        zygote.link.close()
+        await asyncio.sleep(RACY_NS / 1e9)
+    raise Failed("the interpreter's own files keep changing")
+
+
+async def _start(identity: str, environ: dict[str, str]) -> Checkpoint:
     wanted = json.loads(identity)
     ours, theirs = socket.socketpair()
     command = [
@@ -120,9 +152,13 @@ async def start_zygote(identity: str, environ: dict[str, str]) -> tuple[Checkpoi
             ours.close()
             raise Failed(f"{command[0]} cannot be started ({error.strerror})") from None
     link = Link(ours, events.put_nowait)
-    started = await _next_event(link, events, "started", START_TIMEOUT)
+    try:
+        started = await _next_event(link, events, "started", START_TIMEOUT)
+    except asyncio.CancelledError:
+        link.close()
+        raise
     inputs = await asyncio.to_thread(InputSet, started["files"], started["directories"])
-    checkpoint = Checkpoint(
+    return Checkpoint(
         name="pytest",
         pid=process.pid,
         link=link,
@@ -132,7 +168,6 @@ async def start_zygote(identity: str, environ: dict[str, str]) -> tuple[Checkpoi
         process=process,
         identity=str(started["identity"]),
     )
-    return checkpoint, checkpoint.identity
 
 
 async def _next_event(

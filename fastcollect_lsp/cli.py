@@ -262,12 +262,12 @@ def check(place: Place, as_json: bool) -> int:
     from .health import examine
     from .report import print_health
 
-    findings = examine(place)
+    health = examine(place)
     if as_json:
-        print(json.dumps({"ok": not findings, "findings": [f.to_json() for f in findings]}))
+        print(json.dumps(health.to_json()))
     else:
-        print_health(findings)
-    return 1 if findings else 0
+        print_health(health)
+    return 1 if health.findings else 0
 
 
 def _verify(_options: argparse.Namespace, rest: list[str]) -> int:

@@ -21,6 +21,8 @@ from .rendezvous import Place
 
 DECISION_TIMEOUT = 5.0
 """Seconds to wait for the server's decision before running cold."""
+TURN_TIMEOUT = 30.0
+"""Seconds to wait where the server has said that it lets this run wait."""
 LOST_RUN_EXIT = 70
 """Exit status of a caller whose run child vanished without a status (sysexits.h EX_SOFTWARE)."""
 
@@ -198,6 +200,10 @@ def _await_ready(connection: socket.socket, channel: socket.socket) -> Cold | _R
                 return Cold("the server ended before it decided")
             answer = reader.next_frame()
             if answer is None:
+                continue
+            if isinstance(waiting := answer.get("waiting"), str):
+                os.write(2, f"fastcollect: {waiting}\n".encode())
+                deadline = time.monotonic() + TURN_TIMEOUT
                 continue
             if answer.get("served") != "warm":
                 return Cold(

@@ -14,22 +14,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import protocol
+from . import mounts, protocol
 from ._core import InputSet
-from .checkpoint import Checkpoint, Failed, next_message, start_zygote, today
+from .checkpoint import MAX_CHANGES, RACY_NS, Checkpoint, Failed, next_message, start_zygote, today
 from .link import Link
-from .policy import Stage, Warmth, loaded_conftests
+from .policy import CUT_MS, Stage, Warmth, loaded_conftests
 from .protocol import Record
 
 log = logging.getLogger("fastcollect.growth")
 
 STEP_TIMEOUT = 120.0
 """Seconds that one step of imports may take before it is given up."""
-RACY_NS = 20_000_000
-"""A file that changed this shortly before its snapshot may change again within the same tick of the
-file system's clock, unseen."""
-MAX_CHANGES = 5
-"""Times that a checkpoint is begun again because a file was edited meanwhile."""
+MAX_LIBRARIES = 1000
+"""Leading imports of one step that are executed ahead of it."""
 MAX_SKIPS = 100
 """Modules of one stage that are left to the run child, before all after the first of them are."""
 
@@ -52,52 +49,74 @@ async def grow(
     stage: Stage,
     environ: dict[str, str],
     changed: Sequence[str],
-) -> Checkpoint:
+) -> Checkpoint | None:
     """A new checkpoint that has executed the record up to `stage`, or to the step before the first
-    that must not happen ahead of time. Raises Failed where not one step can be executed.
+    that must not happen ahead of time; None where there is nothing to execute that is worth it.
+
+    `changed`: files edited since the record was made. Raises Failed where not one step can be
+    executed. Cancelled, it leaves no process.
     """
-    first = parent.last
-    leftovers = _Leftovers(record, first, stage.last)
     plan: dict[str, Any] = {
         "record": protocol.to_json(record),
-        "first": first,
+        "first": parent.last,
         "changed": list(changed),
         "environ": environ,
     }
-
+    if stage.libraries:
+        wanted: _Leftovers | _Libraries = _Libraries(record, stage.last)
+    else:
+        wanted = _Leftovers(record, parent.last, stage.last)
     changes = 0
     while changes < MAX_CHANGES:
-        if leftovers.nothing_left:
-            raise Failed(leftovers.reasons[0] if leftovers.reasons else "nothing to import")
-        plan |= {"last": leftovers.last, "skip": sorted(leftovers.skip)}
+        if wanted.nothing_left:
+            if stage.libraries:
+                return None
+            raise Failed(wanted.reasons[0] if wanted.reasons else "nothing to import")
+        plan |= {
+            "last": wanted.last,
+            "skip": sorted(wanted.skip),
+            "libraries": wanted.libraries,
+        }
+        began_ns = time.time_ns()
         probe = await _execute(parent, {**plan, "probe": True, "generators": {}})
         if probe.report is None or probe.barriers:
-            leftovers.add(probe.barriers)
+            wanted.add(probe.barriers)
             continue
-        collected = record.directories if stage.name == "modules" else []
-        inputs = await _snapshot(probe.report, leftovers.paths(), collected)
+        if stage.libraries and float(probe.report["elapsed_ms"]) < CUT_MS / 2:
+            return None
+        collected = [] if stage.shared else record.directories
+        inputs = await _snapshot(probe.report, wanted.paths(), collected)
+        if inputs.newest_ctime_ns > began_ns - RACY_NS:
+            # Edited since the probe began: the real execution may read what the probe did not.
+            log.info("%s: an input changed while it was looked at", stage.name)
+            changes += 1
+            continue
         generators = probe.report["generators"]
         real = await _execute(parent, {**plan, "probe": False, "generators": generators})
         if real.report is None or real.checkpoint is None:
-            leftovers.add(real.barriers)
+            wanted.add(real.barriers)
             continue
         pid, link, events = real.checkpoint
-        unforeseen = set(real.report["files"]) - set(probe.report["files"])
-        moved = await asyncio.to_thread(inputs.changed)
-        if unforeseen or moved:
-            log.info("%s: changed while it was imported: %s", stage.name, [*moved, *unforeseen][:3])
+        try:
+            moved = await asyncio.to_thread(inputs.changed)
+        except asyncio.CancelledError:
+            link.close()
+            raise
+        moved += _unforeseen(probe.report, real.report)
+        if moved:
+            log.info("%s: changed while it was imported: %s", stage.name, moved[:3])
             link.close()
             changes += 1
             continue
-        saves = parent.saves_ms + float(real.report["elapsed_ms"])
+        known = wanted.last + (1 if stage.libraries and stage.shared else 0)
         warmth = Warmth(
-            name=stage.name,
+            shared=stage.shared,
             key=record.key,
-            conftests=loaded_conftests(record, leftovers.last),
+            conftests=loaded_conftests(record, known),
             environ={**_environ_of(parent), **real.report["environ"]},
             whole_environ=environ if real.report["whole_environ"] or _whole(parent) else None,
             day=today(),
-            saves_ms=saves,
+            saves_ms=parent.saves_ms + float(real.report["elapsed_ms"]),
         )
         return Checkpoint(
             name=stage.name,
@@ -108,14 +127,24 @@ async def grow(
             parent=parent,
             warmth=warmth,
             record=record,
-            last=leftovers.last,
-            left_out=leftovers.reasons,
-            whole=leftovers.last == stage.last,
+            last=wanted.last,
+            libraries=stage.libraries,
+            left_out=wanted.reasons,
+            stage=stage,
+            ends_here=wanted.ends_here,
             events=events,
             spare=parent.spare,
             process=parent.process if parent.spare else None,
+            first_reads=probe.report["files"],
+            costs_ms={int(step): ms for step, ms in real.report["costs_ms"].items()},
         )
     raise Failed("its inputs keep changing")
+
+
+def _unforeseen(probe: dict[str, Any], real: dict[str, Any]) -> list[str]:
+    """Inputs of the real execution that the probe's do not cover."""
+    found = [path for path in real["files"] if path not in probe["files"]]
+    return found + [path for path, n in real["extents"].items() if probe["extents"].get(path) != n]
 
 
 def _environ_of(parent: Checkpoint) -> dict[str, str | None]:
@@ -126,8 +155,40 @@ def _whole(parent: Checkpoint) -> bool:
     return parent.warmth is not None and parent.warmth.whole_environ is not None
 
 
+class _Libraries:
+    """How many of the libraries that a step begins with can be imported ahead. Pure."""
+
+    ends_here = False
+
+    def __init__(self, record: Record, last: int) -> None:
+        self.last = last
+        self.libraries = MAX_LIBRARIES
+        self.skip: set[str] = set()
+        self.reasons: list[str] = []
+        self._path = record.segments[last].path
+
+    @property
+    def nothing_left(self) -> bool:
+        """Whether there is none that could still be imported."""
+        return self.libraries <= 0
+
+    def add(self, barriers: Sequence[tuple[int, str | None, str]]) -> None:
+        """Stop before the first that must not happen ahead of time."""
+        if not barriers:
+            self.libraries = 0
+        for number, module, reason in barriers:
+            self.libraries = number if module is not None else 0
+            self.reasons.append(f"{module or self._path}: {reason}")
+
+    def paths(self) -> list[str]:
+        """Inputs besides those of what is imported: none, the extents say it all."""
+        return []
+
+
 class _Leftovers:
     """What of a stage is left to the run child, found out attempt by attempt. Pure."""
+
+    libraries = 0
 
     def __init__(self, record: Record, first: int, last: int) -> None:
         self.record = record
@@ -136,6 +197,8 @@ class _Leftovers:
         self._end = last
         self.skip: set[str] = set()
         self.reasons: list[str] = []
+        self.ends_here = False
+        """Whether no later stage may go on from here, even where this one is at its end."""
         self._leave_influenced()
         self._given = len(self.skip)
 
@@ -174,11 +237,13 @@ class _Leftovers:
                 if segment.kind == "conftest":
                     # All after it may depend on what it does: only what it imports is had early.
                     self.last = step + 1
+                    self.ends_here = True
             else:
                 self.skip.discard(f"{step}:shallow")
                 self.skip.add(str(step))
                 if segment.kind == "conftest":
                     self.last = step
+                    self.ends_here = True
         if len(self.skip) - self._given > MAX_SKIPS:
             self.last = min(int(entry.partition(":")[0]) for entry in self.skip)
 
@@ -205,12 +270,21 @@ class _Leftovers:
 async def _snapshot(
     report: dict[str, Any], extra: Sequence[str], collected: Sequence[str]
 ) -> InputSet:
-    """The inputs as they are now, taken when no file is younger than the clock can tell."""
-    files = [*report["files"], *filter(None, extra)]
+    """The inputs as they are now, taken when no file is younger than the clock can tell.
+
+    Raises Failed where they cannot be proven later."""
+    extents = report["extents"]
+    # Which libraries are imported is decided by the beginning of a file, or by all of it.
+    whole = [path for path, length in extents.items() if length < 0]
+    beginnings = [(path, length) for path, length in extents.items() if length >= 0]
+    files = [*report["files"], *filter(None, extra), *whole]
     # A conftest may appear where no module is looked for.
     directories = list(dict.fromkeys([*report["directories"], *collected]))
+    remote = mounts.first_remote([*files, *directories], mounts.current())
+    if remote is not None:
+        raise Failed(f"{remote[0]} is on a file system whose stats may lag ({remote[1].kind})")
     while True:
-        inputs = await asyncio.to_thread(InputSet, files, directories)
+        inputs = await asyncio.to_thread(InputSet, files, directories, beginnings)
         age = time.time_ns() - inputs.newest_ctime_ns
         if age > RACY_NS or age < -RACY_NS:
             return inputs
@@ -219,7 +293,24 @@ async def _snapshot(
 
 async def _execute(parent: Checkpoint, plan: dict[str, Any]) -> _Outcome:
     """Fork the parent and let the child execute a plan. Raises Failed."""
-    pid, link, events = await _fork(parent, plan)
+    forking = asyncio.ensure_future(_fork(parent, plan))
+    try:
+        pid, link, events = await asyncio.shield(forking)
+    except asyncio.CancelledError:
+        # The process is on its way: the end of it is in nobody else's hands.
+        forking.add_done_callback(_abandon)
+        raise
+    try:
+        return await _follow(pid, link, events, plan)
+    except asyncio.CancelledError:
+        link.close()
+        raise
+
+
+async def _follow(
+    pid: int, link: Link, events: asyncio.Queue[dict[str, Any]], plan: dict[str, Any]
+) -> _Outcome:
+    """What the process that executes a plan reports, up to its end or to where it waits."""
     step = int(plan["first"])
     while True:
         try:
@@ -244,6 +335,11 @@ async def _execute(parent: Checkpoint, plan: dict[str, Any]) -> _Outcome:
             return _Outcome(None, message, [(i, m, r) for i, m, r in message["barriers"]])
         elif event == "ready":
             return _Outcome((pid, link, events), message, [])
+
+
+def _abandon(forking: asyncio.Future[tuple[int, Link, asyncio.Queue[dict[str, Any]]]]) -> None:
+    if not forking.cancelled() and forking.exception() is None:
+        forking.result()[1].close()
 
 
 async def _fork(

@@ -5,10 +5,18 @@ from __future__ import annotations
 import dataclasses
 import os
 from dataclasses import dataclass
+from typing import Any
 
 from . import __version__, client, rendezvous
 from .rendezvous import Place
 from .status import from_json
+
+_NOT_WATCHING = "answers stay right, but what is warm is made again only at runs and saves; {}"
+_REMEDIES = {
+    "fs.inotify.max_user_watches": "raise it: sysctl fs.inotify.max_user_watches=524288",
+    "fs.inotify.max_user_instances": "raise it: sysctl fs.inotify.max_user_instances=1024",
+}
+"""By the setting that is named in what is wrong."""
 
 
 @dataclass(frozen=True)
@@ -23,25 +31,41 @@ class Finding:
         return dataclasses.asdict(self)
 
 
-def examine(place: Place) -> list[Finding]:
+@dataclass(frozen=True)
+class Health:
+    """What was found."""
+
+    findings: list[Finding]
+    """What is wrong; nothing: healthy."""
+    watch: str | None = None
+    """Whether the server hears of changes of files; None where no server runs."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        findings = [finding.to_json() for finding in self.findings]
+        return {"ok": not findings, "findings": findings, "watch": self.watch}
+
+
+def examine(place: Place) -> Health:
     """Look at the rendezvous and ask the server; no server at all is healthy."""
     try:
         rendezvous.check_owned(place.directory, allowed=0o700)
     except FileNotFoundError:
-        return []
+        return Health([])
     except (rendezvous.Unsafe, OSError) as error:
-        return [Finding(str(error), "remove it, or set FASTCOLLECT_DIR to a directory of your own")]
+        remedy = "remove it, or set FASTCOLLECT_DIR to a directory of your own"
+        return Health([Finding(str(error), remedy)])
     try:
         answer = client.ask(place, "status", client.DECISION_TIMEOUT)
     except client.Unavailable as error:
         holder = rendezvous.read_holder(place).get("pid", "unknown")
-        return [Finding(f"{error} (pid {holder})", f"end it: kill -9 {holder}")]
+        return Health([Finding(f"{error} (pid {holder})", f"end it: kill -9 {holder}")])
     if answer is None:
-        return _leftovers(place)
+        return Health(_leftovers(place))
     try:
         status = from_json(answer)
     except (KeyError, TypeError):
-        return [Finding("a server of another version answers", "run: fastcollect restart")]
+        return Health([Finding("a server of another version answers", "run: fastcollect restart")])
     findings = []
     if status.version != __version__:
         what = f"the server is v{status.version}, this is v{__version__}"
@@ -49,7 +73,11 @@ def examine(place: Place) -> list[Finding]:
     if status.state == "degraded":
         remedy = "runs are cold meanwhile; after a change: fastcollect restart"
         findings.append(Finding(f"nothing is warm: {status.detail}", remedy))
-    return findings
+    if status.watch is not None and status.watch.trouble is not None:
+        hints = [hint for name, hint in _REMEDIES.items() if name in status.watch.trouble]
+        remedy = _NOT_WATCHING.format("; ".join(hints) or "see: fastcollect logs")
+        findings.append(Finding(status.watch.text, remedy))
+    return Health(findings, status.watch.text if status.watch is not None else None)
 
 
 def _leftovers(place: Place) -> list[Finding]:

@@ -1,10 +1,10 @@
-"""Pure decisions: where to put checkpoints, and which one a run may be forked from."""
+"""Pure decisions: where to put checkpoints, which to keep, which one a run may be forked from."""
 
 from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from .protocol import Record, RunKey, RunRequest
@@ -12,6 +12,19 @@ from .protocol import Record, RunKey, RunRequest
 HAND_OVER_COST_MS = 40.0
 """What a hand-over costs: the run child parses the command line again and is forked. A checkpoint
 that saves less is left alone: cold is sooner."""
+CUT_MS = 100.0
+"""Import time between two checkpoints below which one of them is not worth a process."""
+MAX_CUTS = 3
+"""Checkpoints spread over the test modules of one selection, besides those for what is edited."""
+MAX_VOLATILE = 2
+"""Files edited lately that have a checkpoint of their own just before them."""
+STAGE_MS = 60.0
+"""What making one checkpoint costs besides its imports: two forks and a snapshot of the inputs."""
+MODULE_MS = 3.0
+"""What importing one module takes, as long as it has not been measured."""
+MAX_PROCESSES = 12
+MAX_BYTES = 1 << 30
+"""Bounds on the warm processes of a project, and on the memory that only they use (USS)."""
 
 _VOLATILE_VARIABLES = frozenset(
     ("_", "OLDPWD", "PWD", "SHLVL", "COLUMNS", "LINES", "WINDOWID", "PYTEST_VERSION")
@@ -24,34 +37,127 @@ class Stage:
     """One checkpoint to be made: the segments up to `last` executed."""
 
     name: str
-    """plugins | conftests | modules"""
+    """plugins | libraries | conftests | modules; the last two with `k/n` where they stop midway."""
     last: int
+    libraries: bool = False
+    """Whether the libraries that segment `last` begins with are imported as well."""
+    shared: bool = True
+    """Whether it serves other selections of files too."""
 
 
-def stages(record: Record, shared: bool = True) -> list[Stage]:
-    """Where on a record's path to stop: after the plugins, after the conftests, at the end.
+def stages(record: Record, cuts: Sequence[int] = (), shared: bool = True) -> list[Stage]:
+    """Where on a record's path to stop: after the plugins, after the libraries that the first file
+    begins with, after the conftests, at each of the `cuts`, at the end.
 
-    The first two serve other command lines of the same project; the last serves this selection.
     Without `shared` there is only the last: a process that is not forked cannot be shared.
     """
-    kinds = [segment.kind for segment in record.segments]
+    segments = record.segments
+    end = len(segments)
     if not shared:
-        return [Stage("modules", len(kinds))]
+        return [Stage("modules", end, shared=False)]
+    plugins = next((i for i, segment in enumerate(segments) if segment.kind != "names"), end)
+    conftests = first_module(record)
+    found = [Stage("plugins", plugins)] if plugins else []
+    if _has_leading_imports(record, plugins):
+        is_conftest = segments[plugins].path in record.key.conftests
+        found.append(Stage("libraries", plugins, libraries=True, shared=is_conftest))
+    if conftests > plugins:
+        found.append(Stage("conftests", conftests))
+    for cut in sorted(cuts):
+        if cut > conftests:
+            found.append(Stage(f"modules {cut}/{end}", cut, shared=False))
+        if cut > plugins and _has_leading_imports(record, cut):
+            found.append(Stage(f"libraries {cut}/{end}", cut, libraries=True, shared=False))
+    if end > conftests:
+        found.append(Stage("modules", end, shared=False))
+    return found
+
+
+def first_module(record: Record) -> int:
+    """The segment that follows the initial conftests: what differs from selection to selection."""
+    kinds = [segment.kind for segment in record.segments]
     plugins = next((i for i, kind in enumerate(kinds) if kind != "names"), len(kinds))
-    conftests = plugins
-    wanted = set(record.key.conftests)
+    found = plugins
     for index in range(plugins, len(kinds)):
         segment = record.segments[index]
-        if segment.kind == "conftest" and segment.path in wanted:
-            conftests = index + 1
+        if segment.kind == "conftest" and segment.path in record.key.conftests:
+            found = index + 1
         elif segment.kind != "names":
             break
-    found = [Stage("plugins", plugins), Stage("conftests", conftests), Stage("modules", len(kinds))]
-    return [
-        stage
-        for stage, before in zip(found, [0, plugins, conftests], strict=True)
-        if stage.last > before
-    ]
+    return found
+
+
+def _has_leading_imports(record: Record, index: int) -> bool:
+    return index < len(record.segments) and record.segments[index].kind in ("conftest", "module")
+
+
+def cuts(
+    costs: Sequence[float], first: int, volatile: Sequence[int], kept: Collection[int]
+) -> list[int]:
+    """Where to stop between the segments `first` and the end, given what each costs (ms).
+
+    Just before what was edited last (`volatile`, the latest first), because that is what will be
+    edited next; then evenly. `kept`: stops that are there already.
+    """
+    end = len(costs)
+    limit = MAX_CUTS + MAX_VOLATILE
+    found = set([cut for cut in volatile if first <= cut < end][:MAX_VOLATILE])
+    for cut in sorted(kept):
+        if first < cut < end and len(found) < limit:
+            found.add(cut)
+    total = sum(costs[first:])
+    number = min(MAX_CUTS, int(total // CUT_MS))
+    for part in range(1, number + 1):
+        goal, cut, spent = total * part / (number + 1), first, 0.0
+        while spent < goal and cut < end:
+            spent += costs[cut]
+            cut += 1
+        far = all(sum(costs[min(cut, other) : max(cut, other)]) >= CUT_MS for other in found)
+        worth = first < cut < end and sum(costs[cut:]) >= CUT_MS
+        if worth and far and len(found) < limit:
+            found.add(cut)
+    return sorted(found)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A checkpoint, as far as it matters to whether it is kept."""
+
+    depth: int
+    """How many it was grown from."""
+    used: float
+    """When its selection was last used; the shared ones' are infinite."""
+    own_bytes: int
+
+
+def evict(points: Sequence[Point]) -> list[int]:
+    """Which checkpoints to give up, by index: from the tail of what was not used for longest."""
+    order = sorted(range(len(points)), key=lambda i: (points[i].used, -points[i].depth))
+    count, size = len(points), sum(point.own_bytes for point in points)
+    gone: list[int] = []
+    while order and (count > MAX_PROCESSES or size > MAX_BYTES):
+        index = order.pop(0)
+        gone.append(index)
+        count -= 1
+        size -= points[index].own_bytes
+    return gone
+
+
+def worth_waiting(left_ms: float, gain_ms: float) -> bool:
+    """Whether a run is sooner if it waits for a checkpoint that is being made: how long that will
+    still take, and how much import time it saves over what is there."""
+    return left_ms * 1.25 + HAND_OVER_COST_MS < gain_ms
+
+
+def fits(warmth: Warmth, environ: Mapping[str, str]) -> bool:
+    """Whether a checkpoint was made in an environment like this one."""
+    if any(
+        environ.get(name) != value and name not in _VOLATILE_VARIABLES
+        for name, value in warmth.environ.items()
+    ):
+        return False
+    whole = warmth.whole_environ
+    return whole is None or _differing_variable(whole, environ) is None
 
 
 def loaded_conftests(record: Record, last: int) -> tuple[str, ...]:
@@ -65,7 +171,8 @@ def loaded_conftests(record: Record, last: int) -> tuple[str, ...]:
 class Warmth:
     """What a checkpoint has executed, as far as it matters to who may be forked from it."""
 
-    name: str
+    shared: bool
+    """Whether it serves any selection of files that begins with its conftests."""
     key: RunKey
     conftests: tuple[str, ...]
     environ: Mapping[str, str | None]
@@ -80,12 +187,12 @@ def mismatch(warmth: Warmth, request: RunRequest, today: datetime.date) -> str |
     """Why a run must not be forked from this checkpoint, files apart; None if it may.
 
     What the checkpoint has executed has to be what the run itself would execute first: the same
-    selection for `modules`, a prefix of the same conftests for `conftests`.
+    selection for modules, a prefix of the same conftests for what is shared.
     """
     key = request.key
     if warmth.key.base != key.base:
         return f"{differing_option(warmth.key.base, key.base)} differs"
-    if warmth.name == "modules":
+    if not warmth.shared:
         if key.dynamic:
             return "--lf or --ff choose the files"
         if warmth.key.conftests != key.conftests:
@@ -125,9 +232,3 @@ def differing_option(before: str, now: str) -> str:
 def same_prefix(old: Record, new: Record, last: int) -> bool:
     """Whether two records begin with the same `last` segments."""
     return old.segments[:last] == new.segments[:last] and old.key.base == new.key.base
-
-
-def changed_paths(record: Record, changed: Sequence[str]) -> list[str]:
-    """Those of the changed files that are a step of the record themselves."""
-    steps = {segment.path for segment in record.segments}
-    return [path for path in changed if path in steps]

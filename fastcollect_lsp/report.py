@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .difference import Group
-from .health import Finding
+from .health import Health
 from .static import Tree
 from .status import LastRun, Status
 from .verify import Result
@@ -50,6 +50,8 @@ def print_status(status: Status, why: bool) -> None:
         if status.last_run is not None:
             facts.add_row("last run", escape(_last_run(status.last_run)))
         facts.add_row("clients", str(status.clients))
+        if status.watch is not None:
+            facts.add_row("files", escape(status.watch.text))
     console.print(facts)
     if status.checkpoints:
         console.print()
@@ -57,6 +59,9 @@ def print_status(status: Status, why: bool) -> None:
     if why:
         console.print()
         console.print(_misses(status))
+        if status.warmups:
+            console.print()
+            console.print(_warmups(status))
 
 
 def _checkpoints(status: Status) -> Table:
@@ -87,6 +92,17 @@ def _misses(status: Status) -> Table | Text:
     return table
 
 
+def _warmups(status: Status) -> Table:
+    table = Table(box=None, padding=(0, 2), header_style="dim", pad_edge=False)
+    for title in ("at", "warmed because of", "kept", "imported again", "ms"):
+        table.add_column(title, overflow="fold")
+    for warmup in status.warmups:
+        again = f"{warmup.modules:,} modules"
+        ms = f"{warmup.ms:,.0f}"
+        table.add_row(warmup.at, escape(warmup.cause), escape(warmup.kept), again, ms)
+    return table
+
+
 def _last_run(run: LastRun) -> str:
     if run.served == "cold":
         return f"cold: {run.reason}"
@@ -103,12 +119,13 @@ def _size(size: int) -> str:
     return f"{size / 1e6:,.1f} MB" if size else "?"
 
 
-def print_health(findings: Sequence[Finding]) -> None:
+def print_health(health: Health) -> None:
     """`fastcollect health`."""
     console = Console(highlight=False)
-    if not findings:
-        console.print("[green]healthy[/green]: nothing is wrong here")
-    for finding in findings:
+    if not health.findings:
+        watch = f" ({health.watch})" if health.watch is not None else ""
+        console.print(f"[green]healthy[/green]: nothing is wrong here{escape(watch)}")
+    for finding in health.findings:
         console.print(f"[red]{escape(finding.what)}[/red]\n  {escape(finding.remedy)}")
 
 

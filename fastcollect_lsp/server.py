@@ -10,15 +10,18 @@ import secrets
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import __version__, protocol, rendezvous
+from .freshness import Freshness
 from .protocol import Hello
 from .rendezvous import Place
 from .status import Status, to_json
-from .warm import Warm, read_records
+from .warm import Warm, max_runs
+from .warming import read_records
 
 if TYPE_CHECKING:
     from .tree import ProjectTree
@@ -27,6 +30,8 @@ log = logging.getLogger("fastcollect.server")
 
 DEFAULT_IDLE_TIMEOUT = 30 * 60.0
 """Seconds without a run, an editor or a question after which the server ends."""
+END_TIMEOUT = 10.0
+"""Seconds after which a server that was told to stop is gone, whatever holds it up."""
 LOCK_ATTEMPTS = 20
 """Tries to get the lock, 50 ms apart: a probe for it holds it for a moment."""
 
@@ -37,7 +42,8 @@ class Server:
     def __init__(self, place: Place) -> None:
         self.place = place
         spare = os.environ.get("FASTCOLLECT_START_METHOD") == "spare"
-        self.warm = Warm(environ=dict(os.environ), spare=spare)
+        environ = dict(os.environ)
+        self.warm = Warm(environ, spare=spare, max_runs=max_runs(environ))
         self.clients = 0
         self._began = time.monotonic()
         self._used = time.monotonic()
@@ -53,15 +59,30 @@ class Server:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._stopping.set)
         listener.setblocking(False)
-        self._spawn(self.warm.work())
+        self.freshness = Freshness(self.place.root, self.warm)
+        self._spawn(self.warm.warming.work())
+        self._spawn(self.freshness.work())
         self._spawn(self._accept(listener))
         self._spawn(self._watch_idle())
         self.read_records()
         await self._stopping.wait()
+        await self._end()
+
+    async def _end(self) -> None:
+        """End what is going on, then the warm processes, so that no new ones come; in any case end.
+
+        Up to Python 3.11 a task can miss its cancellation (`asyncio.wait_for`, when what it waits
+        for completes at that moment): it is told again.
+        """
+        last_resort = threading.Timer(END_TIMEOUT, os._exit, (1,))
+        last_resort.daemon = True
+        last_resort.start()
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks, timeout=0.1)
+        await self.freshness.close()
         await self.warm.end()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _spawn(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.ensure_future(work)
@@ -132,7 +153,7 @@ class Server:
             await _send(sock, {})
         elif hello.kind == "warm":
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self.warm.idle.wait(), hello.patience_s)
+                await asyncio.wait_for(self.warm.warming.idle.wait(), hello.patience_s)
             await _send(sock, to_json(self.status()))
         elif hello.kind == "editor":
             await self._edit(sock, reader.rest)
@@ -152,7 +173,11 @@ class Server:
             if len(fds) != protocol.RUN_FDS:
                 raise protocol.ProtocolError(f"{len(fds)} descriptors came with a run")
             request = protocol.parse_run_request(message)
-            answer = await self.warm.serve(request, fds)
+
+            async def tell(text: str) -> None:
+                await _send(sock, {"waiting": text})
+
+            answer = await self.warm.serve(request, fds, tell)
         finally:
             for fd in fds:
                 os.close(fd)
@@ -182,6 +207,7 @@ class Server:
 
             config = project_config(self.place.root)
             self._tree = ProjectTree(Scan(config), self.place.root)
+            self.freshness.follow(self._tree)
         return self._tree
 
     def read_records(self) -> None:
@@ -203,13 +229,15 @@ class Server:
             idle_timeout_s=self._idle_timeout,
             rss_bytes=_rss(),
             tests=warm.tests or (self._tree.counts[1] if self._tree is not None else 0),
-            detail=warm.building or warm.failure or "",
-            checkpoints=warm.checkpoints(),
+            detail=warm.warming.building or warm.warming.failure or "",
+            checkpoints=warm.pool.statuses(),
             last_run=warm.last_run,
             runs=dict(warm.runs),
             clients=self.clients - 1,
             why=list(warm.misses),
+            warmups=list(warm.warming.history),
             log=str(self.place.log),
+            watch=self.freshness.status,
         )
 
 
@@ -234,7 +262,7 @@ class Editor:
 
     def saved(self, path: str) -> None:
         """A file was written: what is warm may have to be made again before the next run."""
-        self._server.warm.refresh()
+        self._server.warm.warming.refresh([path])
 
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener` after every change of `status()`; returns what ends that."""

@@ -50,6 +50,35 @@ class Miss:
 
 
 @dataclass(frozen=True)
+class Warmup:
+    """Checkpoints that were made, because of a run or of a change."""
+
+    at: str
+    """Time of day, HH:MM:SS."""
+    cause: str
+    """What changed."""
+    kept: str
+    """The deepest checkpoint that still held."""
+    modules: int
+    """Modules that were imported again."""
+    ms: float
+
+
+@dataclass(frozen=True)
+class WatchStatus:
+    """Whether the server hears of it when files change. No answer depends on that."""
+
+    directories: int
+    """How many are watched."""
+    wanted: int
+    """How many should be."""
+    trouble: str | None
+    """Why fewer are."""
+    text: str
+    """All of that for people: "watching 120 directories", "not watching: …"."""
+
+
+@dataclass(frozen=True)
 class Status:
     """The state of a server, or its absence."""
 
@@ -70,7 +99,9 @@ class Status:
     runs: dict[str, int] = field(default_factory=dict)
     clients: int = 0
     why: list[Miss] = field(default_factory=list)
+    warmups: list[Warmup] = field(default_factory=list)
     log: str = ""
+    watch: WatchStatus | None = None
 
 
 def to_json(status: Status) -> dict[str, Any]:
@@ -83,6 +114,9 @@ def from_json(data: dict[str, Any]) -> Status:
     plain = dict(data)
     plain["checkpoints"] = [CheckpointStatus(**item) for item in plain["checkpoints"]]
     plain["why"] = [Miss(**item) for item in plain["why"]]
+    plain["warmups"] = [Warmup(**item) for item in plain["warmups"]]
     if plain["last_run"] is not None:
         plain["last_run"] = LastRun(**plain["last_run"])
+    if plain["watch"] is not None:
+        plain["watch"] = WatchStatus(**plain["watch"])
     return Status(**plain)

@@ -69,9 +69,18 @@ class ProjectTree:
         """(files, tests) of the static scan."""
         return self._counts
 
+    @property
+    def directories(self) -> list[str]:
+        """All directories that the last scan looked into, absolute, with and without tests."""
+        return self._scan.directories
+
     def is_test_file(self, path: str) -> bool:
         """Whether the static scan counts this file (absolute path) among the project's tests."""
         return path in self._static or path in self._paths
+
+    async def scanned(self) -> None:
+        """Wait for the end of the first scan, which somebody else starts."""
+        await self._known.wait()
 
     async def known(self) -> None:
         """Wait for the end of the first scan; starts it if nobody has."""

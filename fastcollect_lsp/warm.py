@@ -1,4 +1,4 @@
-"""Keeps a project warm: owns the zygote and the checkpoints, and chooses one for each run."""
+"""Serves runs: chooses a checkpoint for each, and knows which go on."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ import collections
 import contextlib
 import dataclasses
 import itertools
-import json
 import logging
 import os
-import select
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import policy, protocol
-from .checkpoint import Checkpoint, Failed, await_spare, send_run, start_zygote, today
-from .growth import grow
+from . import policy
+from .checkpoint import Checkpoint, await_spare, send_run, today
+from .pool import Pool
 from .protocol import Record, RunRequest
-from .status import CheckpointStatus, LastRun, Miss
+from .status import LastRun, Miss
+from .warming import Warming
 
 log = logging.getLogger("fastcollect.warm")
 
-MAX_SELECTIONS = 3
-"""Selections (command lines with files of their own) that are kept warm at the same time."""
 MAX_MISSES = 50
-END_TIMEOUT = 2.0
-"""Seconds that a stopping server waits for its warm processes."""
+MAX_RUNS = max(8, 4 * (os.cpu_count() or 1))
+"""Warm runs at the same time, unless FASTCOLLECT_MAX_RUNS says otherwise."""
+TURN_TIMEOUT = 10.0
+"""Seconds for which it waits, before it runs cold."""
+MAX_WAIT = 3.0
+"""Seconds for which a run waits at most for a checkpoint that is being made."""
 
 _run_ids = itertools.count(1)
 
@@ -46,6 +47,16 @@ class Decision:
     proof_ms: float = 0.0
 
 
+def max_runs(environ: Mapping[str, str]) -> int:
+    """How many warm runs there may be at once. A value that is no number counts as none."""
+    value = environ.get("FASTCOLLECT_MAX_RUNS", "")
+    if value.isdecimal() and int(value) > 0:
+        return int(value)
+    if value:
+        log.warning("FASTCOLLECT_MAX_RUNS=%s is not a number above 0: %d", value, MAX_RUNS)
+    return MAX_RUNS
+
+
 @dataclass
 class Warm:
     """The warm processes of one project."""
@@ -53,13 +64,7 @@ class Warm:
     environ: dict[str, str]
     listeners: list[Callable[[], None]] = field(default_factory=list)
     """Called after every change of what `status` shows."""
-    zygote: Checkpoint | None = None
-    stages: dict[str, Checkpoint] = field(default_factory=dict)
-    """The shared checkpoints: plugins, conftests."""
-    selections: collections.OrderedDict[str, Checkpoint] = field(
-        default_factory=collections.OrderedDict
-    )
-    """Checkpoints with test modules imported, by selection; the latest used last."""
+    pool: Pool = field(default_factory=Pool)
     last_run: LastRun | None = None
     runs: collections.Counter[str] = field(default_factory=collections.Counter)
     misses: collections.deque[Miss] = field(
@@ -68,37 +73,35 @@ class Warm:
     spare: bool = False
     """Whether each warm process serves one run and is replaced, instead of being forked."""
     tests: int = 0
-    failure: str | None = None
-    building: str | None = None
+    max_runs: int = MAX_RUNS
+    """Warm runs at the same time; the next one waits for one of them to end."""
     active: set[str] = field(default_factory=set)
     """Runs that have begun and not ended."""
-    _identity: str | None = None
     _tasks: set[asyncio.Future[None]] = field(default_factory=set)
-    _wanted: collections.OrderedDict[str, tuple[Record, bool]] = field(
-        default_factory=collections.OrderedDict
-    )
-    _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    idle: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set while nothing is being built."""
+    _ended: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a run ends."""
 
     def __post_init__(self) -> None:
-        self.idle.set()
+        self.warming = Warming(
+            self.pool, self.environ, self._on_event, self._changed, spare=self.spare
+        )
 
     # ---------------------------------------------------------------- serving runs
 
     def decide(self, request: RunRequest) -> Decision:
         """The deepest checkpoint whose inputs are all proven unchanged now. Blocks meanwhile."""
-        if self.zygote is None or self._identity is None:
+        identity = self.warming.identity
+        if self.pool.zygote is None or identity is None:
             return Decision(None, "the server is still starting", record=True)
-        if self._identity != request.identity:
-            what = policy.differing_option(self._identity, request.identity)
+        if identity != request.identity:
+            what = policy.differing_option(identity, request.identity)
             return Decision(None, f"another interpreter than the warm one ({what})", record=True)
         misses: list[tuple[str, str]] = []
         began = time.perf_counter()
-        for checkpoint in self._candidates(request):
+        for checkpoint in self.pool.candidates(request.key):
             reason = self._doubt(checkpoint, request)
             if reason is None:
-                complete = checkpoint.name == "modules"
+                complete = checkpoint.name == "modules" and checkpoint.whole
                 return Decision(
                     checkpoint,
                     checkpoint.name,
@@ -109,16 +112,11 @@ class Warm:
             misses.append((checkpoint.name, reason))
         if misses:
             reason = "; ".join(dict.fromkeys(f"{name}: {why}" for name, why in misses))
-        elif self.building:
+        elif self.warming.building:
             reason = "warming"
         else:
-            reason = self.failure or "nothing is warm yet"
+            reason = self.warming.failure or "nothing is warm yet"
         return Decision(None, reason, record=not request.key.dynamic, misses=tuple(misses))
-
-    def _candidates(self, request: RunRequest) -> list[Checkpoint]:
-        found = [self.selections.get(request.key.selection)]
-        found += [self.stages.get(name) for name in ("conftests", "plugins")]
-        return [checkpoint for checkpoint in found if checkpoint is not None]
 
     def _doubt(self, checkpoint: Checkpoint, request: RunRequest) -> str | None:
         if not checkpoint.alive or checkpoint.warmth is None:
@@ -131,10 +129,19 @@ class Warm:
             return f"cold is sooner (its imports take {checkpoint.saves_ms:.0f} ms)"
         return None
 
-    async def serve(self, request: RunRequest, fds: list[int]) -> dict[str, Any]:
-        """Decide and, if warm, have the run forked. The answer for the caller."""
-        decision = await asyncio.to_thread(self.decide, request)
-        self.environ = request.env
+    async def serve(
+        self, request: RunRequest, fds: list[int], tell: Callable[[str], Awaitable[None]]
+    ) -> dict[str, Any]:
+        """Decide and, if warm, have the run forked. The answer for the caller.
+
+        `tell` has the caller say why it has to wait.
+        """
+        self.warming.asked()
+        if not await self._await_turn(tell):
+            decision = Decision(None, f"{len(self.active)} runs are going on", record=False)
+        else:
+            decision = await self._decide_or_wait(request)
+        self.warming.environ = request.env
         checkpoint = decision.checkpoint
         if checkpoint is not None:
             run_id = str(next(_run_ids))
@@ -155,18 +162,38 @@ class Warm:
             return {"served": "cold", "reason": decision.reason, "record": decision.record}
         if checkpoint is not None and checkpoint.spare:
             self._use_up(checkpoint, channel, run_id)
-        elif request.key.selection in self.selections:
-            self.selections.move_to_end(request.key.selection)
+        self.pool.use(request.key.selection)
         return {"served": "warm", "checkpoint": decision.reason}
+
+    async def _decide_or_wait(self, request: RunRequest) -> Decision:
+        """What there is, or what there will be in a moment where that is sooner."""
+        decision = await asyncio.to_thread(self.decide, request)
+        saves_ms = decision.checkpoint.saves_ms if decision.checkpoint is not None else 0.0
+        left_ms = self.warming.worth_waiting(request, saves_ms)
+        if left_ms is None:
+            return decision
+        log.info("a run waits up to %.0f ms for %s", left_ms, self.warming.building)
+        await self.warming.wait(min(1.25 * left_ms / 1000, MAX_WAIT))
+        return await asyncio.to_thread(self.decide, request)
+
+    async def _await_turn(self, tell: Callable[[str], Awaitable[None]]) -> bool:
+        """Wait while too many runs go on at the same time; False where that takes too long."""
+        if len(self.active) < self.max_runs:
+            return True
+        await tell(f"waiting for one of {len(self.active)} runs to end")
+        deadline = time.monotonic() + TURN_TIMEOUT
+        while len(self.active) >= self.max_runs and time.monotonic() < deadline:
+            self._ended.clear()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), deadline - time.monotonic())
+        return len(self.active) < self.max_runs
 
     def _use_up(self, spare: Checkpoint, channel: int, run_id: str) -> None:
         """A spare has become a run: see it to its end, and have another one made."""
         began = time.perf_counter()
-        for selection, checkpoint in list(self.selections.items()):
-            if checkpoint is spare:
-                del self.selections[selection]
+        self.pool.points.remove(spare)
         if spare.record is not None:
-            self.want(spare.record, seen=False)
+            self.warming.want(spare.record, seen=False)
 
         async def see_to_its_end() -> None:
             status = await await_spare(spare, channel)
@@ -199,6 +226,7 @@ class Warm:
             self.last_run = dataclasses.replace(self.last_run, fork_ms=float(message["fork_ms"]))
         elif event == "ended":
             self.active.discard(run_id)
+            self._ended.set()
             status = int(message["status"])
             code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
             if self.last_run is not None and self.last_run.served == "warm":
@@ -214,204 +242,25 @@ class Warm:
 
     # ---------------------------------------------------------------- warming
 
-    def refresh(self) -> None:
-        """A file may have changed: make again what no longer holds, before a run asks for it."""
-        for checkpoint in list(self.selections.values()):
-            if checkpoint.record is not None:
-                self.want(checkpoint.record, seen=False)
-
-    def want(self, record: Record, seen: bool = True) -> None:
-        """Have this selection warm soon; replaces an older wish for the same selection.
-
-        `seen`: the record comes from a run just now, so it knows of every edit before.
-        """
+    def want(self, record: Record) -> None:
+        """Have the selection of a run warm soon, by the record that the run has left."""
         self.tests = max(record.tests, self.tests if record.key.dynamic else 0)
-        if record.key.dynamic:
-            return
-        self._wanted.pop(record.key.selection, None)
-        self._wanted[record.key.selection] = (record, seen)
-        self.idle.clear()
-        self._wake.set()
-
-    async def work(self) -> None:
-        """Build what is wanted, the latest wish first, until cancelled."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._wanted:
-                _, (record, seen) = self._wanted.popitem()
-                self.building = "starting the interpreter"
-                self._changed()
-                try:
-                    await self._build(record, seen)
-                except Failed as failed:
-                    self.failure = str(failed)
-                    log.warning("not warm: %s", failed)
-                finally:
-                    self.building = None
-                    self._changed()
-            self.idle.set()
-
-    async def _build(self, record: Record, seen: bool) -> None:
-        began = time.monotonic()
-        self.failure = None
-        parent = await self._zygote_for(record)
-        for stage in policy.stages(record, shared=not self.spare):
-            self.building = f"importing {stage.name}"
-            self._changed()
-            existing = self._existing(stage.name, record)
-            if existing is not None and await self._reusable(existing, parent, record, stage):
-                parent = existing
-                continue
-            changed = [] if seen or existing is None else existing.inputs.changed(limit=1000)
-            fresh = await grow(parent, record, stage, self.environ, changed)
-            fresh.link.on_message = self._on_event
-            self._replace(stage.name, record, fresh)
-            log.info(
-                "checkpoint %s: pid %d, %d modules, %d inputs%s",
-                stage.name,
-                fresh.pid,
-                fresh.modules,
-                len(fresh.inputs),
-                "".join(f"; left out {what}" for what in fresh.left_out),
-            )
-            parent = fresh
-            if not fresh.whole:
-                break
-        log.info("warm after %.0f ms", (time.monotonic() - began) * 1000)
-
-    async def _zygote_for(self, record: Record) -> Checkpoint:
-        """The zygote, started again where it is another interpreter or its inputs changed."""
-        zygote = self.zygote
-        if zygote is not None and zygote.alive and self._identity == record.identity:
-            if not await asyncio.to_thread(zygote.inputs.changed):
-                return zygote
-            log.info("the interpreter or pytest changed: starting again")
-        self.close()
-        zygote, identity = await start_zygote(record.identity, self.environ)
-        if identity != record.identity:
-            zygote.link.close()
-            what = policy.differing_option(record.identity, identity)
-            raise Failed(f"an interpreter like the run's cannot be started ({what} differs)")
-        zygote.spare = self.spare
-        zygote.link.on_message = self._on_event
-        self.zygote, self._identity = zygote, identity
-        return zygote
-
-    def _existing(self, name: str, record: Record) -> Checkpoint | None:
-        if name == "modules":
-            return self.selections.get(record.key.selection)
-        return self.stages.get(name)
-
-    async def _reusable(
-        self, existing: Checkpoint, parent: Checkpoint, record: Record, stage: policy.Stage
-    ) -> bool:
-        """Whether a checkpoint is what growing it again would give."""
-        if not existing.alive or existing.parent is not parent or existing.record is None:
-            return False
-        if existing.last != stage.last or existing.warmth is None:
-            return False
-        if not policy.same_prefix(existing.record, record, stage.last):
-            return False
-        if existing.warmth.day != today():
-            return False
-        if any(self.environ.get(name) != value for name, value in existing.warmth.environ.items()):
-            return False
-        return not await asyncio.to_thread(existing.changed)
-
-    def _replace(self, name: str, record: Record, fresh: Checkpoint) -> None:
-        """Put a new checkpoint in place; what was grown from the old one goes with it."""
-        old = self._existing(name, record)
-        if old is not None:
-            self._drop(old)
-        if name != "modules":
-            self.stages[name] = fresh
-            return
-        self.selections[record.key.selection] = fresh
-        while len(self.selections) > MAX_SELECTIONS:
-            _, evicted = self.selections.popitem(last=False)
-            evicted.link.close()
-
-    def _drop(self, old: Checkpoint) -> None:
-        for stages in (self.stages, self.selections):
-            for key, checkpoint in list(stages.items()):
-                if old in checkpoint.lineage():
-                    checkpoint.link.close()
-                    del stages[key]
-        old.link.close()
+        if not record.key.dynamic:
+            self.warming.want(record)
 
     async def end(self) -> None:
-        """`close`, and wait a moment until the processes are gone; not for runs in progress."""
-        pidfds = []
-        for status in self.checkpoints():
-            with contextlib.suppress(OSError):
-                pidfds.append(os.pidfd_open(status.pid))
-        self.close()
-        deadline = time.monotonic() + END_TIMEOUT
-        while pidfds and not self.active and time.monotonic() < deadline:
-            ended, _, _ = select.select(pidfds, [], [], 0)
-            for fd in ended:
-                os.close(fd)
-                pidfds.remove(fd)
-            await asyncio.sleep(0.005)
-        for fd in pidfds:
-            os.close(fd)
-
-    def close(self) -> None:
         """End every warm process; runs in progress go on to their end."""
-        for checkpoint in (*self.selections.values(), *self.stages.values(), self.zygote):
-            if checkpoint is not None:
-                checkpoint.link.close()
-        self.selections.clear()
-        self.stages.clear()
-        self.zygote = self._identity = None
+        await self.pool.end(running=bool(self.active))
 
     # ---------------------------------------------------------------- status
 
     @property
     def state(self) -> str:
         """starting | warming | warm | degraded"""
-        if self.building:
-            return "warming" if self.zygote is not None else "starting"
-        if any(
-            checkpoint.alive for checkpoint in (*self.selections.values(), *self.stages.values())
-        ):
+        if self.warming.building:
+            return "warming" if self.pool.zygote is not None else "starting"
+        if any(point.alive for point in self.pool.points):
             return "warm"
-        if self.failure:
+        if self.warming.failure:
             return "degraded"
         return "starting"
-
-    def checkpoints(self) -> list[CheckpointStatus]:
-        """All warm processes, the zygote first."""
-        found = (self.zygote, *self.stages.values(), *self.selections.values())
-        return [
-            CheckpointStatus(
-                name=checkpoint.name,
-                pid=checkpoint.pid,
-                modules=checkpoint.modules,
-                inputs=len(checkpoint.inputs),
-                rss_bytes=checkpoint.memory(),
-                left_out=checkpoint.left_out,
-            )
-            for checkpoint in found
-            if checkpoint is not None and checkpoint.alive
-        ]
-
-
-def read_records(directory: os.PathLike[str]) -> list[Record]:
-    """Take the records that runs have left, oldest first; what cannot be read is dropped."""
-    records: list[tuple[float, Record]] = []
-    with contextlib.suppress(FileNotFoundError):
-        for entry in list(os.scandir(directory)):
-            if entry.name.startswith("."):
-                continue
-            try:
-                with open(entry.path, "rb") as file:
-                    stat = os.fstat(file.fileno())
-                    data = file.read(protocol.MAX_CONTROL_FRAME)
-                records.append((stat.st_mtime, protocol.parse_record(json.loads(data))))
-            except (OSError, ValueError, protocol.ProtocolError) as error:
-                log.warning("record %s dropped: %s", entry.name, error)
-            with contextlib.suppress(OSError):
-                os.unlink(entry.path)
-    return [record for _, record in sorted(records, key=lambda pair: pair[0])]

@@ -1,4 +1,8 @@
-"""What a step of imports read, and did to the world: audit events, and what raises none."""
+"""What a step of imports reads, and would do to the world: audit events, and what raises none.
+
+What is read becomes an input. What changes the world is kept from happening, and named: a write, a
+connection or a process is the run's own, which happens once, when and where a person asked for it.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,9 @@ import sys
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
-from .modules import is_neutral
+from . import ambient
 
 _WRITES = {
     "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.chmod", "os.chown", "os.link",
@@ -22,8 +26,11 @@ _WRITES = {
 _STARTS = {
     "subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "os.fork", "os.forkpty",
     "os.spawn", "pty.spawn", "socket.connect", "socket.bind", "socket.sendto", "ftplib.connect",
-    "smtplib.connect", "urllib.Request", "http.client.connect",
+    "smtplib.connect", "urllib.Request", "http.client.connect", "socket.getaddrinfo",
+    "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo",
 }  # fmt: skip
+_OBSERVERS = {"sys.settrace", "sys.setprofile", "sys.addaudithook"}
+"""Who looks at all that follows would, in a checkpoint, look at pytest's own start as well."""
 _HARMLESS_COMMANDS = {
     # ctypes.util.find_library: what is asked is what the dynamic linker's cache says
     ("ldconfig", "-p"): ("/etc/ld.so.cache",),
@@ -31,10 +38,10 @@ _HARMLESS_COMMANDS = {
     ("uname", "-p"): (),
 }
 """Subprocesses that read nothing but the files named: no reason to leave an import to each run."""
-_IMPORT_SYSTEM = {
-    "_frozen_importlib_external", "importlib._bootstrap_external", "importlib.metadata",
-    "importlib_metadata", "pkg_resources", "pkgutil",
-}  # fmt: skip
+_ONLY_NAMES = {*ambient.IMPORT_SYSTEM, "glob", "os", "pathlib", "shutil"}
+"""Modules that use `os.scandir` for the names and kinds of what is there."""
+MAX_SCANNED = 1000
+"""Files of one directory that may become inputs because it was scanned."""
 _SHARED = {
     "/",
     "/tmp",
@@ -45,6 +52,13 @@ _SHARED = {
 }
 """Directories in which others come and go, and that are there: no inputs for being asked for."""
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+class Forbidden(BaseException):
+    """Something that changes the world outside of this process; it has not happened.
+
+    No `Exception`: code that tries something and does without it must not take that way.
+    """
 
 
 @dataclass
@@ -63,7 +77,27 @@ class Audit:
         self.observed = Observed()
         self._paused = False
         self._stat = os.stat
-        sys.addaudithook(self._hook)
+        sys.addaudithook(self._hook())
+
+    def _hook(self) -> Callable[[str, tuple[Any, ...]], None]:
+        """It is called for every import, compilation and `sys._getframe`: as short as can be."""
+        handlers = {
+            **dict.fromkeys(_WRITES | _STARTS, self._changes),
+            **dict.fromkeys(_OBSERVERS, self._observes),
+            "open": self._opens,
+            "os.listdir": self._lists,
+            "os.scandir": self._lists,
+            "ctypes.dlopen": self._loads_library,
+            "sqlite3.connect": self._connects_database,
+        }
+        handler_of = handlers.get
+
+        def hook(event: str, args: tuple[Any, ...]) -> None:
+            handler = handler_of(event)
+            if handler is not None and not self._paused:
+                handler(event, args)
+
+        return hook
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
@@ -75,11 +109,10 @@ class Audit:
             self._paused = False
 
     def wrap_functions(self) -> None:
-        """Notice what raises no audit event: asking for a file's state, the pid, random bytes."""
-        for name in ("stat", "lstat", "access"):
+        """Notice what raises no audit event: asking for a file's state, and see `ambient`."""
+        for name in ("stat", "lstat", "access", "readlink"):
             setattr(os, name, self._noting_path(getattr(os, name)))
-        for name, what in (("getpid", "its process id"), ("urandom", "random bytes")):
-            setattr(os, name, self._noting_hazard(getattr(os, name), what))
+        ambient.watch(self._note)
 
     def _noting_path(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def noting(path: Any, *args: Any, **kwargs: Any) -> Any:
@@ -93,65 +126,94 @@ class Audit:
         if _is_bytecode(path) or _is_system(path):
             return
         absolute = _absolute(path)
-        try:
-            is_directory = stat.S_ISDIR(self._stat(absolute).st_mode)
-        except (OSError, ValueError):
-            is_directory = False
         parent = os.path.dirname(absolute)
-        if not is_directory:
+        if self._is_link(absolute) or not self._is_directory(absolute):
             self.observed.files.add(absolute)
         elif parent not in _SHARED:
             # Whatever is done inside a directory changes its stat: that it is there stands in what
             # its parent lists.
             self.observed.directories.add(parent)
 
-    def _noting_hazard(self, function: Callable[..., Any], what: str) -> Callable[..., Any]:
-        def noting(*args: Any) -> Any:
-            if not self._paused and _asked_by_project():
-                self.observed.hazards.append(f"asks for {what} at import")
-            return function(*args)
+    def _is_directory(self, path: str | bytes) -> bool:
+        try:
+            return stat.S_ISDIR(self._stat(path).st_mode)
+        except (OSError, ValueError):
+            return False
 
-        return noting
+    def _is_link(self, path: str) -> bool:
+        try:
+            return stat.S_ISLNK(self._stat(path, follow_symlinks=False).st_mode)
+        except (OSError, ValueError):
+            return False
+
+    def _note(self, hazard: str) -> None:
+        if not self._paused:
+            self.observed.hazards.append(hazard)
 
     def take(self) -> Observed:
         """What was seen since the last call."""
         observed, self.observed = self.observed, Observed()
         return observed
 
-    def _hook(self, event: str, args: tuple[Any, ...]) -> None:
-        if self._paused:
-            return
-        if event == "open":
-            self._opened(*args)
-        elif event in ("os.listdir", "os.scandir"):
-            path = "." if args[0] is None else args[0]
-            if not _is_system(path):
-                self._listed(_absolute(path), sys._getframe(1).f_globals.get("__name__"))
-        elif event == "ctypes.dlopen" and isinstance(args[0], (str, bytes)):
-            if os.path.dirname(args[0]):
-                self.observed.files.add(_absolute(args[0]))
-        elif event == "subprocess.Popen" and (inputs := _harmless_command(args)) is not None:
+    def _forbid(self, hazard: str) -> NoReturn:
+        """Keep it from happening: this process is not the run that is meant to do it."""
+        self.observed.hazards.append(hazard)
+        raise Forbidden(hazard)
+
+    def _changes(self, event: str, args: tuple[Any, ...]) -> None:
+        if event == "subprocess.Popen" and (inputs := _harmless_command(args)) is not None:
             self.observed.files.update(inputs)
-        elif (
-            event in _STARTS
-            or (event in _WRITES and not any(_is_bytecode(argument) for argument in args))
-            or (event == "sqlite3.connect" and args[0] != ":memory:")
-        ):
-            self.observed.hazards.append(f"{event} ({_short(args)})")
+        elif event == "os.mkdir" and self._is_directory(args[0]):
+            self._asked_for(os.fspath(args[0]))  # fails, or was not meant to do anything
+        elif not (event in _WRITES and (_is_about_bytecode(args) or _is_looking_for_tmp())):
+            self._forbid(f"{event} ({_short(args)})")
+
+    def _observes(self, event: str, args: tuple[Any, ...]) -> None:
+        self._note(f"{event} at import")
+
+    def _connects_database(self, event: str, args: tuple[Any, ...]) -> None:
+        if args[0] != ":memory:":
+            self._forbid(f"{event} ({_short(args)})")
+
+    def _loads_library(self, event: str, args: tuple[Any, ...]) -> None:
+        if isinstance(args[0], (str, bytes)) and os.path.dirname(args[0]):
+            self.observed.files.add(_absolute(args[0]))
+
+    def _lists(self, event: str, args: tuple[Any, ...]) -> None:
+        path = "." if args[0] is None else args[0]
+        if _is_system(path) or isinstance(path, int):
+            return
+        by = sys._getframe(2).f_globals.get("__name__")
+        self._listed(_absolute(path), by)
+        if event == "os.scandir" and by not in _ONLY_NAMES:
+            self._scanned(_absolute(path))
 
     def _listed(self, path: str, by: object) -> None:
         """The import system looks for modules and distributions only; anyone else may use every
         name, and what stands for those is the directory's own stat."""
-        inputs = self.observed.directories if by in _IMPORT_SYSTEM else self.observed.files
-        inputs.add(path)
+        if by in ambient.IMPORT_SYSTEM:
+            self.observed.directories.add(path)
+        else:
+            with self.paused():
+                self.observed.files.update((path, os.path.realpath(path)))
 
-    def _opened(self, path: object, mode: str | None, flags: int) -> None:
+    def _scanned(self, path: str) -> None:
+        """What `os.scandir` yields can be asked for the state of a file without our knowing."""
+        with self.paused(), contextlib.suppress(OSError):
+            names = os.listdir(path)
+            if len(names) > MAX_SCANNED:
+                self.observed.hazards.append(f"scans {path}, which holds {len(names)} files")
+            else:
+                self.observed.files.update(os.path.join(path, name) for name in names)
+
+    def _opens(self, event: str, args: tuple[Any, ...]) -> None:
+        path, mode, flags = args
         if not isinstance(path, (str, bytes)):
             return
         writes = flags & _WRITE_FLAGS if mode is None else any(letter in mode for letter in "wax+")
         if writes:
-            if not _is_bytecode(path) and path not in ("/dev/null", b"/dev/null"):
-                self.observed.hazards.append(f"writes {os.fsdecode(path)}")
+            if not _is_bytecode(path) and not _is_null(path) and not _is_looking_for_tmp():
+                self._forbid(f"writes {os.fsdecode(path)}")
         elif _is_bytecode(path):
             # A module loaded without a place in `sys.modules` is seen nowhere else.
             with contextlib.suppress(ValueError, NotImplementedError):
@@ -159,20 +221,6 @@ class Audit:
                 self.observed.files.add(source)
         elif not _is_system(path):
             self.observed.files.add(_absolute(path))
-
-
-def _asked_by_project() -> bool:
-    """Whether code that is not Python's own asks, if only through the standard library: not a
-    standard module that is being imported."""
-    frame: types.FrameType | None = sys._getframe(2)
-    while frame is not None:
-        name = frame.f_globals.get("__name__", "")
-        if name in _IMPORT_SYSTEM or name == "importlib._bootstrap":
-            return False
-        if not is_neutral(name):
-            return True
-        frame = frame.f_back
-    return False
 
 
 def _absolute(path: object) -> str:
@@ -192,6 +240,22 @@ def _is_system(path: object) -> bool:
     return isinstance(path, (str, bytes)) and os.fsdecode(path).startswith(
         ("/proc/", "/sys/", "/dev/")
     )
+
+
+def _is_null(path: str | bytes) -> bool:
+    return path in (os.devnull, os.fsencode(os.devnull))
+
+
+def _is_looking_for_tmp() -> bool:
+    """Whether `tempfile` tries which directory can be written to: it leaves nothing."""
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__") == __name__:
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_name == "_get_default_tempdir"
+
+
+def _is_about_bytecode(args: tuple[Any, ...]) -> bool:
+    return any(_is_bytecode(argument) for argument in args)
 
 
 def _is_bytecode(argument: object) -> bool:

@@ -1,8 +1,9 @@
 """Cached bytecode that CPython would trust, but that may not be what the source says now.
 
 A .pyc is taken to be right if it names the source's mtime and size. An edit that keeps both
-(`cp -p`, `rsync -t`, `touch -r`) goes unseen. The source's ctime cannot be set: bytecode that is
-not younger than that is left aside while modules are executed ahead of time.
+(`cp -p`, `rsync -t`, `touch -r`) goes unseen, and so does a link that leads to another file of that
+size and second. The source's ctime cannot be set: bytecode that is not younger than that is left
+aside while modules are executed ahead of time.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from _pytest.assertion import rewrite
 
 
 def may_be_stale(source: str, cached: str) -> bool:
-    """Whether the source's inode changed after the bytecode was written. False without bytecode."""
+    """Whether the source's inode, or the link to it, changed after the bytecode was written. False
+    without bytecode."""
     try:
-        return os.stat(cached).st_mtime_ns <= os.stat(source).st_ctime_ns
+        changed_ns = max(os.stat(source).st_ctime_ns, os.lstat(source).st_ctime_ns)
+        return os.stat(cached).st_mtime_ns <= changed_ns
     except OSError:
         return False
 

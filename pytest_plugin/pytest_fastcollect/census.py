@@ -2,98 +2,54 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
+import builtins
 import contextlib
-import gc
 import io
 import os
+import re
+import resource
+import select
+import signal
+import socket
+import subprocess
 import sys
 import threading
+import time
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TextIO
+from typing import Any
+
+from .generators import generators
+from .known import SURVIVING_THREADS, UNFORKABLE
+from .modules import peek
+from .output import Output
+
+__all__ = ["Census", "Output", "generators"]
+
+# As they are before any code of the project may have replaced them.
+_fork, _exit, _waitpid = getattr(os, "fork", None), os._exit, getattr(os, "waitpid", None)
+
+_FOUNDATION = (builtins, io, os, select, signal, socket, subprocess, sys, threading, time)
+"""Modules whose functions pytest's own start and our processes use: they are to be Python's own."""
+_LIMITS = tuple(getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_"))
+_C_LIBRARY_SIGNALS = 0b11 << 31
+"""32 and 33, which the C library catches for itself once there is a thread."""
+_STATUS = re.compile(
+    rb"VmSize:\s*(\d+).*Threads:\s*(\d+)\n.*SigBlk:\s*(\w+)\nSigIgn:\s*(\w+)\nSigCgt:\s*(\w+)",
+    re.DOTALL,
+)
+"""`/proc/self/status`."""
+_SHARED_MAPPING = re.compile(rb"^\S+ .w.s (?:\S+ +){3}(.*)$", re.MULTILINE)
+"""`/proc/self/maps`: writable and shared, with what it is of."""
 
 
-class Output:
-    """Stands in for the standard streams and notices who writes to them or keeps hold of them."""
-
-    def __init__(self) -> None:
-        self._fd = os.memfd_create("output") if hasattr(os, "memfd_create") else _unlinked()
-        self._streams: list[TextIO] = []
-
-    @contextlib.contextmanager
-    def watch(self) -> Iterator[None]:
-        """Replace the streams for the duration of a build."""
-        saved = (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
-        os.dup2(self._fd, 1)
-        os.dup2(self._fd, 2)
-        self._streams = [
-            io.TextIOWrapper(io.FileIO(fd, "w", closefd=False), "utf-8", "backslashreplace")
-            for fd in (1, 2)
-        ]
-        sys.stdout, sys.stderr = self._streams
-        sys.__stdout__, sys.__stderr__ = self._streams  # type: ignore[misc, assignment]
-        self.rebase()
-        try:
-            yield
-        finally:
-            sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__ = saved  # type: ignore[misc]
-            self._streams.clear()
-            devnull = os.open(os.devnull, os.O_WRONLY)
-            for fd in (1, 2):
-                os.dup2(devnull, fd)
-            os.close(devnull)
-            os.close(self._fd)
-
-    def _flush(self) -> None:
-        for stream in self._streams:
-            stream.flush()
-
-    def _count(self) -> list[int]:
-        return [sys.getrefcount(stream) for stream in self._streams]
-
-    def rebase(self) -> None:
-        """Compare with the state now from here on."""
-        self._references = self._count()
-        self._size = self._written()
-
-    def forgive(self) -> None:
-        """What has been written by now is meant to be."""
-        self._size = self._written()
-
-    def _written(self) -> int:
-        self._flush()
-        return os.fstat(self._fd).st_size
-
-    def hazard(self) -> str | None:
-        """Why the last step cannot be kept, if its output says so."""
-        if self._written() != self._size:
-            return "writes output at import"
-        if self._count() != self._references:
-            gc.collect()
-            if self._count() != self._references:
-                return f"keeps hold of sys.stdout or sys.stderr at import ({self._holder()})"
-        return None
-
-    def _holder(self) -> str:
-        """What refers to one of the streams, as well as that can be told."""
-        ours = {id(self._streams), id(sys.__dict__)}
-        for stream in self._streams:
-            for holder in gc.get_referrers(stream):
-                if id(holder) not in ours and not isinstance(holder, types.FrameType):
-                    module = isinstance(holder, dict) and holder.get("__name__")
-                    return str(module or f"in a {type(holder).__name__}")
-        return "unknown"
+Descriptor = tuple[int, int, int]
+"""Number, device and inode: a number alone may stand for another file by now."""
 
 
-def _unlinked() -> int:
-    import tempfile
-
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())
-
-
-def descriptors() -> set[int]:
+def descriptors() -> set[Descriptor]:
     """Open descriptors of this process."""
     found = set()
     for directory in ("/proc/self/fd", "/dev/fd"):
@@ -103,31 +59,39 @@ def descriptors() -> set[int]:
             continue
         for name in names:
             with contextlib.suppress(OSError):
-                os.fstat(int(name))
-                found.add(int(name))
+                stat = os.fstat(int(name))
+                found.add((int(name), stat.st_dev, stat.st_ino))
         break
     return found
 
 
-def threads() -> int:
-    """Native threads of this process."""
+def threads() -> list[str]:
+    """Names of the native threads that are in the way of a fork; empty for none but this one."""
     try:
-        return len(os.listdir("/proc/self/task"))
+        tasks = os.listdir("/proc/self/task")
     except OSError:
-        return 1
+        return []
+    names = []
+    for task in tasks:
+        if int(task) != os.getpid():
+            with contextlib.suppress(OSError), open(f"/proc/self/task/{task}/comm") as file:
+                names.append(file.read().strip())
+    return [name for name in names if name not in SURVIVING_THREADS]
 
 
-def extra_threads_survive_fork() -> bool:
-    """Whether all threads but this one end before a fork by their own `pthread_atfork` handlers.
+def threads_after_fork() -> list[str]:
+    """`threads`, less those that end before a fork by their own `pthread_atfork` handlers.
 
-    OpenBLAS does that, and starts its pool again when it is next needed: it survives a fork. It is
-    found out by forking, so no list of libraries is needed.
+    OpenBLAS' do, and are started again when they are next needed: they survive a fork. It is found
+    out by forking, so no list of libraries is needed.
     """
-    pid = os.fork()
+    if _fork is None or _waitpid is None:
+        return threads()
+    pid = _fork()
     if pid == 0:
-        os._exit(0)
-    os.waitpid(pid, 0)
-    return threads() == 1
+        _exit(0)
+    _waitpid(pid, 0)
+    return threads()
 
 
 def children() -> bool:
@@ -139,51 +103,142 @@ def children() -> bool:
     return True
 
 
-@dataclass(frozen=True)
+def shared_mappings() -> list[str]:
+    """Memory that a fork would go on to share: of `mmap`, `multiprocessing`'s locks and values."""
+    try:
+        with open("/proc/self/maps", "rb") as file:
+            text = file.read()
+    except OSError:
+        return []
+    return [os.fsdecode(name) for name in _SHARED_MAPPING.findall(text)]
+
+
+@dataclass
 class Census:
     """The state of the process that steps are compared with."""
 
-    descriptors: frozenset[int]
-    cwd: str
-    umask: int
-    handlers: tuple[object, ...]
-    threads: int
+    descriptors: frozenset[Descriptor]
     python_threads: int
+    threads: int
     children: bool
+    mappings: int
+    size: int
+    """Virtual memory in kB when mappings were last looked at: as long as it is the same, so are
+    they."""
+    signals: tuple[int, ...]
+    """As `_Kernel.signals`."""
+    umask: int
+    aspects: tuple[object, ...]
+    functions: tuple[tuple[types.ModuleType, Mapping[str, Any]], ...]
 
     @classmethod
     def take(cls) -> Census:
         """Count now."""
-        umask = os.umask(0)
-        os.umask(umask)
+        kernel = _Kernel.ask()
         return cls(
             descriptors=frozenset(descriptors()),
-            cwd=os.getcwd(),
-            umask=umask,
-            handlers=_handlers(),
-            threads=threads(),
             python_threads=threading.active_count(),
+            threads=len(threads()),
             children=children(),
+            mappings=len(shared_mappings()),
+            size=kernel.size,
+            signals=kernel.signals,
+            umask=_umask(),
+            aspects=tuple(look() for _, look in _ASPECTS),
+            functions=_functions(),
         )
 
     def hazard(self) -> str | None:
         """What changed since that cannot be kept in a checkpoint, as one phrase."""
+        kernel = _Kernel.ask()
+        return (
+            self._thread(kernel.threads)
+            or self._descriptor()
+            or self._mapping(kernel.size)
+            or self._aspect(kernel.signals)
+            or self._function()
+            or _unforkable()
+        )
+
+    def _thread(self, count: int) -> str | None:
         if threading.active_count() > self.python_threads:
             return "starts a thread at import"
-        if threads() > self.threads and not extra_threads_survive_fork():
-            return "starts a native thread at import"
+        if count > 1 and len(threads()) > self.threads:
+            names = threads_after_fork()
+            if len(names) > self.threads:
+                return f"starts a native thread at import ({names[-1]})"
+        return "leaves a child process" if children() and not self.children else None
+
+    def _descriptor(self) -> str | None:
         if opened := descriptors() - self.descriptors:
-            return f"keeps a descriptor open ({_describe(min(opened))})"
-        if children() and not self.children:
-            return "leaves a child process"
-        if os.getcwd() != self.cwd:
-            return "changes the working directory"
+            return f"keeps a descriptor open ({_describe(min(opened)[0])})"
+        return None
+
+    def _mapping(self, size: int) -> str | None:
+        if size == self.size:
+            return None
+        found = shared_mappings()
+        if len(found) > self.mappings:
+            return f"maps memory that a fork would share ({found[-1] or 'anonymous'})"
+        self.size = size
+        return None
+
+    def _aspect(self, signals: tuple[int, ...]) -> str | None:
         umask = os.umask(self.umask)
         if umask != self.umask:
             return "changes the umask"
-        if _handlers() != self.handlers:
-            return "installs a signal handler"
+        for before, (reason, look) in zip(self.aspects, _ASPECTS, strict=True):
+            if look() != before:
+                return reason
+        if signals != self.signals:
+            return "blocks, ignores or catches a signal"
         return None
+
+    def _function(self) -> str | None:
+        for module, functions in self.functions:
+            now = vars(module)
+            if not functions.items() <= now.items():
+                name = next(name for name, old in functions.items() if now.get(name) is not old)
+                return f"replaces {module.__name__}.{name} of the standard library"
+        return None
+
+
+def _unforkable() -> str | None:
+    for library in UNFORKABLE:
+        module = sys.modules.get(library.module)
+        if module is not None and (library.attribute is None or peek(module, library.attribute)):
+            return library.reason
+    return None
+
+
+@dataclass(frozen=True)
+class _Kernel:
+    """What the kernel says of this process."""
+
+    size: int
+    """Virtual memory in kB."""
+    threads: int
+    signals: tuple[int, ...]
+    """Blocked, ignored and caught: handlers that C code has installed are among them."""
+
+    @classmethod
+    def ask(cls) -> _Kernel:
+        try:
+            with open("/proc/self/status", "rb", 0) as file:
+                found = _STATUS.search(file.read())
+        except OSError:
+            found = None
+        if found is None:
+            return cls(0, threading.active_count(), ())
+        size, threads, *masks = found.groups()
+        signals = tuple(int(mask, 16) & ~_C_LIBRARY_SIGNALS for mask in masks)
+        return cls(int(size), int(threads), signals)
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
 
 
 def _describe(fd: int) -> str:
@@ -193,27 +248,54 @@ def _describe(fd: int) -> str:
         return str(fd)
 
 
+def _functions() -> tuple[tuple[types.ModuleType, Mapping[str, Any]], ...]:
+    return tuple((module, _functions_of(module)) for module in _FOUNDATION)
+
+
+def _functions_of(module: types.ModuleType) -> Mapping[str, Any]:
+    items = vars(module).items()
+    return {name: value for name, value in items if callable(value) and name not in _REPLACEABLE}
+
+
+_REPLACEABLE = frozenset(
+    (
+        # The streams: `Output` looks after them.
+        "stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__",
+        # Meant to be replaced; pytest and its start do not depend on them.
+        "displayhook", "excepthook", "unraisablehook", "breakpointhook", "_", "last_exc",
+        "last_type", "last_value",
+    )
+)  # fmt: skip
+
+
 def _handlers() -> tuple[object, ...]:
-    import signal
-
-    return tuple(signal.getsignal(number) for number in sorted(signal.valid_signals()))
+    return tuple(_signal.getsignal(number) for number in range(1, signal.NSIG))
 
 
-def generators() -> dict[str, tuple[object, Callable[[], None]]]:
-    """Global random number generators: name → (state, how to bring this very state back)."""
-    import random
+def _timers() -> tuple[bool, ...]:
+    kinds = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+    return tuple(any(signal.getitimer(kind)) for kind in kinds)
 
-    state = random.getstate()
-    found: dict[str, tuple[object, Callable[[], None]]] = {
-        "random": (state, lambda: random.setstate(state))
-    }
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None and hasattr(numpy_random, "get_state"):
-        numpy_state = numpy_random.get_state()
-        found["numpy.random"] = (
-            repr(
-                [str(part.tobytes()) if hasattr(part, "tobytes") else part for part in numpy_state]
-            ),
-            lambda: numpy_random.set_state(numpy_state),
-        )
-    return found
+
+def _limits() -> tuple[tuple[int, int], ...]:
+    return tuple(map(resource.getrlimit, _LIMITS))
+
+
+def _scheduling() -> tuple[int, ...]:
+    affinity = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
+    return (os.getpriority(os.PRIO_PROCESS, 0), *sorted(affinity))
+
+
+def _session() -> tuple[int, int]:
+    return os.getpgrp(), os.getsid(0)
+
+
+_ASPECTS: tuple[tuple[str, Callable[[], object]], ...] = (
+    ("changes the working directory", os.getcwd),
+    ("installs a signal handler", _handlers),
+    ("sets a timer, which no fork inherits", _timers),
+    ("changes a resource limit", _limits),
+    ("changes its priority or CPU affinity", _scheduling),
+    ("leaves its process group or session", _session),
+)
+"""What is compared as a whole: the reason, and how to look."""

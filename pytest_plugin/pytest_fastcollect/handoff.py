@@ -34,7 +34,7 @@ def run_request(config: pytest.Config) -> RunRequest:
         orig_argv=list(sys.orig_argv),
         cwd=os.getcwd(),
         env=environ,
-        sys_path=list(sys.path),
+        sys_path=_path_before_pytest(config),
         identity=identified,
         umask=umask,
         ignored_signals=[
@@ -49,6 +49,13 @@ def run_request(config: pytest.Config) -> RunRequest:
         streams=[_stream(sys.stdin), _stream(sys.stdout), _stream(sys.stderr)],
         key=run_key(config),
     )
+
+
+def _path_before_pytest(config: pytest.Config) -> list[str]:
+    """`sys.path` without what pytest has put there itself, as the run child's will do again
+    (`Config._configure_python_path`, from pytest 8.4 on before any hook)."""
+    added = [str(path) for path in config.getini("pythonpath")]
+    return sys.path[len(added) :] if sys.path[: len(added)] == added else list(sys.path)
 
 
 def _stream(stream: TextIO | None) -> Stream | None:

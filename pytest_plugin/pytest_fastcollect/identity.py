@@ -9,23 +9,19 @@ import sys
 
 import pytest
 
-_STARTUP_VARIABLES = (
-    "PYTHON", "LD_", "LC_", "LANG", "TZ", "HOME", "OMP_", "KMP_", "OPENBLAS_", "GOTO_", "MKL_",
-    "BLIS_", "VECLIB_", "NUMEXPR_", "MALLOC_", "GLIBC_", "CUDA_", "ASAN_", "UBSAN_", "SSL_",
-)  # fmt: skip
-"""Prefixes of environment variables that C code reads, most of them once, at start."""
+from .known import STARTUP_VARIABLES
+from .startup import startup_state
 
 _NAMESPACES = ("mnt", "pid", "net", "user", "ipc", "uts", "cgroup")
 
 
 def startup_environment(environ: dict[str, str]) -> dict[str, str]:
     """The part of an environment that only a new process can take over."""
-    return {name: environ[name] for name in sorted(environ) if name.startswith(_STARTUP_VARIABLES)}
+    return {name: environ[name] for name in sorted(environ) if name.startswith(STARTUP_VARIABLES)}
 
 
 def identity(environ: dict[str, str]) -> str:
     """This process' identity as canonical JSON. Environment values enter as a digest only."""
-    startup = json.dumps(startup_environment(environ)).encode()
     return json.dumps(
         {
             "executable": os.path.realpath(sys.executable),
@@ -34,11 +30,16 @@ def identity(environ: dict[str, str]) -> str:
             "flags": [int(flag) for flag in sys.flags],
             "options": interpreter_options(),
             "pytest": pytest.__file__,
-            "environment": hashlib.blake2b(startup, digest_size=8).hexdigest(),
+            "environment": _digest(startup_environment(environ)),
+            "startup files": _digest(startup_state(environ)),
             "namespaces": _namespaces(),
             "user": [os.getresuid(), os.getresgid(), sorted(os.getgroups())],
         }
     )
+
+
+def _digest(value: object) -> str:
+    return hashlib.blake2b(json.dumps(value).encode(), digest_size=8).hexdigest()
 
 
 def interpreter_options() -> list[str]:

@@ -8,6 +8,7 @@ stays, without any hook. Both must do the same.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import hashlib
 import importlib
@@ -18,8 +19,9 @@ import sys
 import time
 import types
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,11 @@ from _pytest.pathlib import import_path, resolve_package_path
 from fastcollect_lsp.protocol import Record, Segment
 
 from . import bytecode, census
-from .audit import Audit
+from .audit import Audit, Forbidden
+from .generators import reseed
+from .leading import Import, leading_imports
 from .modules import importable, is_neutral, new_modules, peek
-from .stash import Effects, Stash
+from .stash import Effects, Entry, Stash
 from .tracing import Reads, TracedArgv, snapshot_environ, traced_environ
 
 
@@ -65,15 +69,25 @@ class Plan:
     """The caller's environment."""
     generators: Mapping[str, str]
     """What the probe reported of generators, by `step:name`."""
+    libraries: int
+    """How many leading imports of segment `last` to execute as well: libraries that it and the
+    project's modules which it imports begin with (`leading`)."""
 
 
 @dataclass
 class Report:
     """What an execution found out."""
 
-    files: set[str] = field(default_factory=set)
+    files: dict[str, int] = field(default_factory=dict)
+    """What was read, each with the first step that did."""
     directories: set[str] = field(default_factory=set)
-    """What was read and listed or searched: the inputs."""
+    """What was listed or searched."""
+    extents: dict[str, int] = field(default_factory=dict)
+    """Files of the project whose beginning decides which libraries were imported; in bytes."""
+    libraries: list[str] = field(default_factory=list)
+    """Leading imports that were executed."""
+    costs_ms: dict[int, float] = field(default_factory=dict)
+    """What each step took."""
     environ: dict[str, str | None] = field(default_factory=dict)
     whole_environ: bool = False
     generators: dict[str, str] = field(default_factory=dict)
@@ -127,6 +141,7 @@ class Replay:
         self._argv = TracedArgv()
         self._reads = Reads()
         self._baseline = census.Census.take()
+        self._index = plan.first
         self.report = Report()
 
     def run(self) -> None:
@@ -150,6 +165,9 @@ class Replay:
                 if str(index) not in self._plan.skip:
                     self._announce(index)
                     self._attempt(index, self._plan.record.segments[index])
+            if self._plan.libraries:
+                self._announce(self._plan.last)
+                self._libraries(self._plan.last, self._plan.record.segments[self._plan.last])
         # A variable that an earlier step has set counts with the caller's value too: where that is
         # the same, the steps do the same.
         caller = self._plan.environ
@@ -161,9 +179,12 @@ class Replay:
 
     def _attempt(self, index: int, segment: Segment) -> None:
         """One step. A probe notes what stands against it and goes on: it is disposable anyway."""
+        self._index = index
+        began = time.perf_counter()
         try:
             self._step(index, segment)
             self._check(None)
+            self.report.costs_ms[index] = (time.perf_counter() - began) * 1000
         except Barrier as barrier:
             if self._audit is None:
                 raise
@@ -175,6 +196,9 @@ class Replay:
         with self._audit.paused():
             self._output.rebase()
             self._baseline = census.Census.take()
+        observed = self._audit.take()  # the next step is not to be blamed for this one
+        self._read(observed.files)
+        self.report.directories |= observed.directories
 
     def _set_environ(self) -> None:
         """The caller's environment, with what pytest and the steps before this one add to it."""
@@ -190,10 +214,10 @@ class Replay:
         """Raises Barrier if the step, or the module of it, did what a fork cannot keep."""
         audit = self._audit
         with audit.paused() if audit is not None else contextlib.nullcontext():
-            hazard = self._output.hazard() or self._baseline.hazard()
+            hazard = self._baseline.hazard() or self._output.hazard()
         if audit is not None:
             observed = audit.take()
-            self.report.files |= observed.files
+            self._read(observed.files)
             self.report.directories |= observed.directories
             hazard = hazard or next(iter(observed.hazards), None)
             if self._argv.read:
@@ -201,6 +225,10 @@ class Replay:
                 hazard = hazard or "reads sys.argv at import"
         if hazard:
             raise Barrier(hazard, module)
+
+    def _read(self, files: Iterable[str]) -> None:
+        for file in files:
+            self.report.files.setdefault(file, self._index)
 
     @contextlib.contextmanager
     def _import_system(self) -> Iterator[None]:
@@ -230,29 +258,139 @@ class Replay:
             raise Barrier("cannot be imported")
         if segment.kind == "opaque" and not shallow:
             raise Barrier("imported in a way of its own")
-        if read := set(segment.environ) & self._reads.names:
-            raise Barrier(f"depends on {min(read)}, which the run itself sets")
         sys.path[:] = segment.sys_path
         self.report.directories.update(map(os.path.abspath, segment.sys_path))
         effects = Effects()
         generators = census.generators()
+        with self._filtered_warnings() as caught:
+            try:
+                self._execute(index, segment, effects)
+            finally:
+                modules = new_modules(self._seen)
+        self._compare(index, segment, modules)
+        self._compare_environ(segment)
+        added = self._stash.add(modules, self._starts.starts, index, segment.path)
+        self._keep(index, added, effects, generators, caught)
+
+    @contextlib.contextmanager
+    def _filtered_warnings(self) -> Iterator[list[warnings.WarningMessage]]:
+        """Warnings as pytest filters them at import. Raises Barrier for whatever goes wrong."""
         try:
             with warnings.catch_warnings(record=True) as caught:
                 _filter_warnings(self._plan.record)
-                self._execute(index, segment, effects)
+                yield caught
         except Barrier:
             raise
+        except Forbidden as forbidden:
+            raise Barrier(str(forbidden)) from None
         except BaseException as error:
             raise Barrier(_failed(error)) from None
-        finally:
-            modules = new_modules(self._seen)
-        self._compare(index, segment, modules)
-        added = self._stash.add(modules, self._starts.starts, index, segment.path)
+
+    def _keep(
+        self,
+        index: int,
+        added: Sequence[Entry],
+        effects: Effects,
+        generators: dict[str, tuple[object, Callable[[], None]]],
+        caught: Sequence[warnings.WarningMessage],
+    ) -> None:
+        """What was executed is in the stash: have it come with what it did besides."""
         self._inputs(added)
         effects.warnings = list(caught)
+        effects.restore += [held.restore for held in self._output.held()]
         self._compare_generators(index, generators, effects)
         if added:
             added[-1].effects = effects
+
+    def _compare_environ(self, segment: Segment) -> None:
+        """What hooks of a run set in the environment before this step is not set here."""
+        here: set[str] = set()
+        for entry in self._stash.entries:
+            if entry.effects is not None:
+                here.update(entry.effects.environ)
+        if read := (set(segment.environ) - here) & self._reads.names:
+            raise Barrier(f"depends on {min(read)}, which the run itself sets")
+
+    def _libraries(self, index: int, segment: Segment) -> None:
+        """The leading imports of a step, without the step."""
+        self._index = index
+        began = time.perf_counter()
+        assert segment.path is not None
+        audit = self._audit
+        with audit.paused() if audit is not None else contextlib.nullcontext():
+            sys.path[:] = _path_with_root(Path(segment.path), self._plan.record)
+            leading = leading_imports(segment.path, segment.unit, self._find, self._is_first_party)
+        self.report.directories |= leading.directories
+        self.report.directories.update(map(os.path.abspath, sys.path))
+        wanted = [
+            (statement, extents)
+            for statement, extents in zip(leading.imports, leading.extents, strict=True)
+            if not is_neutral(statement.name)
+        ]
+        for number, (statement, extents) in enumerate(wanted[: self._plan.libraries]):
+            try:
+                self._library(index, segment, statement)
+                self._check(None)
+            except Barrier as barrier:
+                if audit is None:
+                    raise
+                self._note(number, Barrier(str(barrier), statement.name))
+                break
+            self.report.libraries.append(statement.name)
+            self.report.extents = extents
+        self.report.costs_ms[index] = (time.perf_counter() - began) * 1000
+
+    def _library(self, index: int, segment: Segment, statement: Import) -> None:
+        effects = Effects(path_before=list(sys.path))
+        generators = census.generators()
+        environ = snapshot_environ()
+        with self._filtered_warnings() as caught:
+            try:
+                importlib.import_module(statement.name)
+                if statement.names:
+                    __import__(statement.name, fromlist=statement.names)
+            finally:
+                modules = new_modules(self._seen)
+        self._compare_environ(segment)
+        added = self._stash.add(modules, self._starts.starts, -1 - index, None)
+        self._stash.claim(statement.importers, added)
+        effects.path_after = list(sys.path)
+        effects.environ = _difference(environ, snapshot_environ())
+        self._keep(index, added, effects, generators, caught)
+
+    def _find(self, name: str) -> ModuleSpec | None:
+        """As the import system would, without importing anything."""
+        path: Sequence[str] | None = None
+        spec: ModuleSpec | None = None
+        parts = name.split(".")
+        for depth in range(1, len(parts) + 1):
+            if spec is not None:
+                path = spec.submodule_search_locations
+                if path is None:
+                    return None
+            spec = self._find_in(".".join(parts[:depth]), path)
+            if spec is None:
+                return None
+        return spec
+
+    def _find_in(self, name: str, path: Sequence[str] | None) -> ModuleSpec | None:
+        for finder in sys.meta_path:
+            if finder is self._starts or isinstance(finder, AssertionRewritingHook):
+                continue
+            spec: ModuleSpec | None = finder.find_spec(name, path)
+            if spec is not None:
+                return spec
+        return None
+
+    def _is_first_party(self, spec: ModuleSpec) -> bool:
+        root = self._plan.record.root + os.sep
+        places = [spec.origin or "", *(spec.submodule_search_locations or ())]
+        return any(place.startswith(root) and "site-packages" not in place for place in places)
+
+    def _is_names(self, index: int) -> bool:
+        """Whether a step imports modules by name only."""
+        of_a_file = self._plan.record.segments[index].path is not None
+        return not of_a_file or self._shallow(index) or index >= self._plan.last
 
     def _shallow(self, index: int) -> bool:
         return f"{index}:shallow" in self._plan.skip
@@ -272,16 +410,11 @@ class Replay:
                 self._seen.discard("conftest")
             _import(path, record)
         effects.path_after = list(sys.path)
-        after = snapshot_environ()
-        effects.environ = {
-            name: after.get(name)
-            for name in environ.keys() | after.keys()
-            if environ.get(name) != after.get(name)
-        }
+        effects.environ = _difference(environ, snapshot_environ())
 
     def _import_names(self, index: int, segment: Segment) -> None:
         """Import, in their order, the modules that a hook or a module left out has imported."""
-        for name in segment.modules:
+        for name in self._names_ahead(segment):
             if name == segment.unit or name in sys.modules:
                 continue
             if f"{index}:{name}" in self._plan.skip:
@@ -291,6 +424,8 @@ class Replay:
                     importlib.import_module(name)
                 except Barrier:
                     raise
+                except Forbidden as forbidden:
+                    raise Barrier(str(forbidden), name) from None
                 except BaseException as error:
                     # It could be imported in the recorded run: what hooks did before it matters,
                     # and may matter to all that follows.
@@ -302,6 +437,26 @@ class Replay:
                 if self._audit is None:
                     raise
                 self._note(index, barrier)
+
+    def _names_ahead(self, segment: Segment) -> list[str]:
+        """What may be imported by name. A module that is left out may set a variable, or an
+        attribute of another module, before it imports the next one: of its imports only libraries
+        that come before anything else are sure to be what they are in a run."""
+        if segment.path is None or segment.unit in segment.influenced:
+            return segment.modules
+        audit = self._audit
+        with audit.paused() if audit is not None else contextlib.nullcontext():
+            leading = leading_imports(segment.path, segment.unit, self._find, self._is_first_party)
+        self.report.directories |= leading.directories
+        if leading.extents:
+            self._read(leading.extents[-1])
+        names = (
+            name
+            for statement in leading.imports
+            for name in (statement.name, *(f"{statement.name}.{one}" for one in statement.names))
+        )
+        recorded = set(segment.modules)
+        return [name for name in dict.fromkeys(names) if name in recorded]
 
     def _compare(self, index: int, segment: Segment, modules: list[str]) -> None:
         """The step must have imported what it imported in the recorded run."""
@@ -318,10 +473,10 @@ class Replay:
         if missing and not self.report.barriers and not self._plan.changed:
             raise Barrier(f"does not import {min(missing)}, which it did in the recorded run")
 
-    def _inputs(self, added: Sequence[Any]) -> None:
+    def _inputs(self, added: Sequence[Entry]) -> None:
         for entry in added:
             if entry.origin and os.path.isabs(entry.origin):
-                self.report.files.add(entry.origin)
+                self._read([entry.origin])
             for directory in peek(entry.module, "__path__") or ():
                 if isinstance(directory, str):
                     self.report.directories.add(directory)
@@ -338,8 +493,18 @@ class Replay:
             self.report.generators[key] = digest
             if self._plan.generators.get(key) == digest:
                 effects.restore.append(restore)
-            elif name == "numpy.random":
-                effects.restore.append(lambda: sys.modules["numpy.random"].seed())
+            elif name in before and key in self._plan.generators and not self._is_names(index):
+                raise Barrier("draws random numbers at import that nobody has seeded")
+            elif name != "random":  # which is seeded anew by every fork
+                effects.restore.append(functools.partial(reseed, name))
+
+
+def _difference(before: dict[str, str], after: dict[str, str]) -> dict[str, str | None]:
+    return {
+        name: after.get(name)
+        for name in before.keys() | after.keys()
+        if before.get(name) != after.get(name)
+    }
 
 
 def _failed(error: BaseException) -> str:

@@ -106,6 +106,8 @@ class Stash(importlib.abc.Loader):
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self._by_name: dict[str, list[int]] = {}
+        self._claims: dict[str, set[int]] = {}
+        """What was executed ahead of the files that import it, as indices, by file."""
         self._finding = False
 
     def add(
@@ -134,6 +136,12 @@ class Stash(importlib.abc.Loader):
             self._by_name.setdefault(entry.name, []).append(len(self.entries))
             self.entries.append(entry)
         return added
+
+    def claim(self, importers: Sequence[str], added: Sequence[Entry]) -> None:
+        """What was added last is what these files import first: it comes with the files."""
+        end = len(self.entries)
+        for file in importers:
+            self._claims.setdefault(file, set()).update(range(end - len(added), end))
 
     def uses_collector(self, below: str) -> bool:
         """Whether objects made before the fork will be missed while they are frozen: a module of
@@ -230,10 +238,12 @@ class Stash(importlib.abc.Loader):
         first = index
         while first > 0 and self._belongs(self.entries[first - 1], entry):
             first -= 1
-        for nested in self.entries[first:index]:
-            if not nested.used:
-                self._activate(nested, hook)
-        self._activate(entry, hook)
+        nested = [candidate for candidate in self.entries[first:index] if not candidate.used]
+        claims = (self._claims.get(candidate.origin or "", ()) for candidate in [*nested, entry])
+        libraries = [self.entries[library] for library in sorted(set().union(*claims))]
+        for candidate in [*libraries, *nested, entry]:
+            if not candidate.used or candidate is entry:
+                self._activate(candidate, hook)
         sys.modules[entry.name] = entry.module
 
     @staticmethod

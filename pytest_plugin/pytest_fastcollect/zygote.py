@@ -192,8 +192,11 @@ class Checkpoint:
         run_child.survive_peer(self.control)
         self.tell(
             event="ready",
-            files=sorted(report.files),
+            files=report.files,
             directories=sorted(report.directories),
+            extents=report.extents,
+            libraries=report.libraries,
+            costs_ms=report.costs_ms,
             environ=report.environ,
             whole_environ=report.whole_environ,
             generators=report.generators,
@@ -291,6 +294,7 @@ def _parse_plan(data: dict[str, Any]) -> Plan:
         probe=bool(data["probe"]),
         environ=dict(data["environ"]),
         generators=dict(data["generators"]),
+        libraries=int(data["libraries"]),
     )
 
 

@@ -1,5 +1,5 @@
 //! The Rust core of pytest-fastcollect: project configuration, static collection, proofs of
-//! unchanged inputs.
+//! unchanged inputs, and a watcher of the file system.
 //!
 //! Everything is plain Rust; only `python` knows about Python, and is compiled in with the feature
 //! `pyo3` alone, so that the tests of this crate need no interpreter.
@@ -36,6 +36,7 @@ pub mod syntax;
 pub mod tree;
 pub mod versions;
 pub mod walk;
+pub mod watch;
 
 /// The version of the distribution this crate is built into.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -7,15 +7,16 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::config::{self, Environment, Invocation, Version};
-use crate::{proof, scan};
+use crate::{proof, scan, watch};
 
 /// Run `work` without the GIL; a panic becomes a `RuntimeError` that says it is our fault.
 fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> PyResult<T> {
@@ -145,6 +146,11 @@ impl Scan {
     }
 
     #[getter]
+    fn directories(&self) -> Vec<OsString> {
+        texts(&self.0.directories())
+    }
+
+    #[getter]
     fn counts(&self) -> (usize, usize) {
         self.0.counts()
     }
@@ -164,8 +170,17 @@ struct InputSet(proof::InputSet);
 #[pymethods]
 impl InputSet {
     #[new]
-    fn new(py: Python<'_>, files: Vec<PathBuf>, dirs: Vec<PathBuf>) -> PyResult<Self> {
-        detached(py, || Self(proof::InputSet::snapshot(files, dirs)))
+    #[pyo3(
+        signature = (files, dirs, prefixes=vec![]),
+        text_signature = "(files, dirs, prefixes=[])"
+    )]
+    fn new(
+        py: Python<'_>,
+        files: Vec<PathBuf>,
+        dirs: Vec<PathBuf>,
+        prefixes: Vec<(PathBuf, u64)>,
+    ) -> PyResult<Self> {
+        detached(py, || Self(proof::InputSet::snapshot(files, dirs, prefixes)))
     }
 
     #[pyo3(signature = (limit=20))]
@@ -188,10 +203,62 @@ impl InputSet {
     }
 }
 
+#[pyclass(frozen)]
+struct Watcher(watch::Watcher);
+
+#[pymethods]
+impl Watcher {
+    #[new]
+    #[pyo3(signature = (most=1000, limit=20_000))]
+    fn new(most: usize, limit: usize) -> PyResult<Self> {
+        // `OSError(errno, text)` chooses the subclass, as everywhere in Python.
+        watch::Watcher::new(most, limit)
+            .map(Self)
+            .map_err(|error| PyOSError::new_err((error.raw_os_error(), error.to_string())))
+    }
+
+    fn fileno(&self) -> RawFd {
+        self.0.signal()
+    }
+
+    #[pyo3(
+        signature = (directories, inputs=Vec::new()),
+        text_signature = "($self, directories, inputs=())"
+    )]
+    fn watch(
+        &self,
+        py: Python<'_>,
+        directories: Vec<PathBuf>,
+        inputs: Vec<Py<InputSet>>,
+    ) -> PyResult<Vec<OsString>> {
+        detached(py, || {
+            let inputs: Vec<&proof::InputSet> = inputs.iter().map(|set| &set.get().0).collect();
+            texts(&self.0.watch(directories, &inputs))
+        })
+    }
+
+    fn take(&self, py: Python<'_>) -> PyResult<Option<Vec<OsString>>> {
+        detached(py, || match self.0.take() {
+            watch::Taken::Paths(paths) => Some(texts(&paths)),
+            watch::Taken::Everything => None,
+        })
+    }
+
+    fn state(&self, py: Python<'_>) -> PyResult<(usize, usize, Option<String>, String)> {
+        let state = detached(py, || self.0.state())?;
+        let text = state.to_string();
+        Ok((state.watched, state.wanted, state.trouble, text))
+    }
+
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        detached(py, || self.0.close())
+    }
+}
+
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use super::{InputSet, ProjectConfig, Scan, project_config};
+    use super::{InputSet, ProjectConfig, Scan, Watcher, project_config};
 
     #[pymodule_export]
     #[allow(non_upper_case_globals)]

@@ -54,6 +54,7 @@ struct Snapshot {
     dirs: Vec<FoundDir>,
     files: Vec<Arc<Scanned>>,
     places: HashMap<PathBuf, usize>,
+    walked: Arc<[PathBuf]>,
 }
 
 impl Snapshot {
@@ -96,6 +97,7 @@ impl Scan {
             let read = |path: &Path| module(&pass.read(path));
             let mut found = walk::walk(&self.config, &self.args, &read);
             let files = std::mem::take(&mut found.files);
+            let walked = std::mem::take(&mut found.walked).into();
             let scanned = |found| self.scanned(found, &pass, &resolver, &before);
             let files: Vec<Arc<Scanned>> = files.into_par_iter().map(scanned).collect();
             let places = files
@@ -105,7 +107,7 @@ impl Scan {
                 .collect();
             let shown = files.iter().filter(|file| file.is_shown);
             let dirs = found.dirs(shown.map(|file| file.found.path.as_path()), &self.config.root);
-            Snapshot { dirs, files, places }
+            Snapshot { dirs, files, places, walked }
         });
         let changed = differences(&before, &now);
         *facts = pass;
@@ -131,7 +133,12 @@ impl Scan {
         let is_new = scanned.items != file.items;
         let mut files = before.files.clone();
         files[place] = Arc::new(scanned);
-        self.replace(Snapshot { dirs: before.dirs.clone(), files, places: before.places.clone() });
+        self.replace(Snapshot {
+            dirs: before.dirs.clone(),
+            files,
+            places: before.places.clone(),
+            walked: Arc::clone(&before.walked),
+        });
         is_new
     }
 
@@ -139,6 +146,12 @@ impl Scan {
     #[must_use]
     pub fn paths(&self) -> Vec<PathBuf> {
         self.snapshot().shown().map(|file| file.found.path.clone()).collect()
+    }
+
+    /// Every directory that the last `refresh` looked into, sorted.
+    #[must_use]
+    pub fn directories(&self) -> Arc<[PathBuf]> {
+        Arc::clone(&self.snapshot().walked)
     }
 
     /// The number of files and of tests.

@@ -42,9 +42,9 @@ def request(key: RunKey = KEY, /, **env: str) -> RunRequest:
     )  # fmt: skip
 
 
-def warmth(name: str = "modules", **changes: object) -> Warmth:
+def warmth(shared: bool = False, **changes: object) -> Warmth:
     made = Warmth(
-        name=name, key=KEY, conftests=KEY.conftests, environ={}, whole_environ=None, day=TODAY,
+        shared=shared, key=KEY, conftests=KEY.conftests, environ={}, whole_environ=None, day=TODAY,
         saves_ms=500.0,
     )  # fmt: skip
     return replace(made, **changes)  # type: ignore[arg-type]
@@ -54,54 +54,119 @@ NAMES, CONFTEST = segment("names"), segment("conftest", "/p/conftest.py")
 SUB, MODULE = segment("conftest", "/p/sub/conftest.py"), segment("module", "/p/test_a.py")
 
 
-def test_three_stages() -> None:
+PLUGINS, CONFTESTS = Stage("plugins", 1), Stage("conftests", 2)
+LIBRARIES = Stage("libraries", 1, libraries=True)
+
+
+def modules(last: int) -> Stage:
+    return Stage("modules", last, shared=False)
+
+
+def test_stages() -> None:
     found = policy.stages(record(NAMES, NAMES, CONFTEST, NAMES, MODULE, MODULE))
-    assert found == [Stage("plugins", 2), Stage("conftests", 3), Stage("modules", 6)]
+    libraries = Stage("libraries", 2, libraries=True)
+    assert found == [Stage("plugins", 2), libraries, Stage("conftests", 3), modules(6)]
 
 
 def test_conftest_found_during_collection_is_not_an_initial_one() -> None:
     found = policy.stages(record(NAMES, CONFTEST, SUB, MODULE))
-    assert found == [Stage("plugins", 1), Stage("conftests", 2), Stage("modules", 4)]
+    assert found == [PLUGINS, LIBRARIES, CONFTESTS, modules(4)]
     both = record(NAMES, CONFTEST, SUB, MODULE, conftests=("/p/conftest.py", "/p/sub/conftest.py"))
-    assert policy.stages(both)[1] == Stage("conftests", 3)
+    assert policy.stages(both)[2] == Stage("conftests", 3)
 
 
 def test_stages_that_would_hold_nothing_are_left_out() -> None:
-    assert policy.stages(record(NAMES, MODULE)) == [Stage("plugins", 1), Stage("modules", 2)]
-    assert policy.stages(record(NAMES)) == [Stage("plugins", 1)]
+    own = Stage("libraries", 1, libraries=True, shared=False)
+    assert policy.stages(record(NAMES, MODULE)) == [PLUGINS, own, modules(2)]
+    assert policy.stages(record(NAMES)) == [PLUGINS]
     assert policy.stages(record()) == []
 
 
-@pytest.mark.parametrize("name", ["plugins", "conftests", "modules"])
-def test_same_run_matches(name: str) -> None:
-    assert policy.mismatch(warmth(name), request(), TODAY) is None
+def test_a_process_that_cannot_be_forked_has_one_stage() -> None:
+    assert policy.stages(record(NAMES, CONFTEST, MODULE), shared=False) == [modules(3)]
+
+
+def test_stages_at_cuts() -> None:
+    found = policy.stages(record(NAMES, CONFTEST, MODULE, MODULE, MODULE), cuts=[2, 4])
+    assert found[3:] == [
+        Stage("libraries 2/5", 2, libraries=True, shared=False),
+        Stage("modules 4/5", 4, shared=False),
+        Stage("libraries 4/5", 4, libraries=True, shared=False),
+        modules(5),
+    ]
+
+
+def test_cuts_lie_before_what_was_edited_last() -> None:
+    cheap = [10.0] * 8
+    assert policy.cuts(cheap, 2, volatile=[6, 3, 4], kept=[]) == [3, 6]
+    assert policy.cuts(cheap, 2, volatile=[2], kept=[]) == [2]
+    assert policy.cuts(cheap, 2, volatile=[0, 1, 9], kept=[]) == []
+
+
+def test_cuts_are_spread_where_imports_take_time() -> None:
+    assert policy.cuts([0.0, 0.0, *[100.0] * 8], 2, volatile=[], kept=[]) == [4, 6, 8]
+    assert policy.cuts([0.0, 0.0, *[100.0] * 8], 2, volatile=[], kept=[5]) == [4, 5, 6, 8]
+    assert policy.cuts([0.0, 0.0, 500.0, 1.0, 1.0], 2, volatile=[], kept=[]) == []
+    many = policy.cuts([100.0] * 50, 0, volatile=[7, 9], kept=range(20, 40))
+    assert len(many) == policy.MAX_CUTS + policy.MAX_VOLATILE and {7, 9} <= set(many)
+
+
+def test_eviction_takes_the_tail_of_what_was_used_least_lately() -> None:
+    def point(depth: int, used: float, size: int = 1) -> policy.Point:
+        return policy.Point(depth, used, size)
+
+    shared = [point(depth, float("inf")) for depth in (1, 2, 3)]
+    few = [*shared, point(4, 1.0), point(5, 1.0), point(4, 2.0)]
+    assert policy.evict(few) == []
+    fat = [*shared, point(4, 1.0, policy.MAX_BYTES), point(5, 1.0), point(4, 2.0)]
+    assert policy.evict(fat) == [4, 3]
+    many = [*shared, *(point(4 + i, 1.0) for i in range(policy.MAX_PROCESSES))]
+    assert policy.evict(many) == [len(many) - 1, len(many) - 2, len(many) - 3]
+
+
+def test_waiting_has_to_pay() -> None:
+    assert policy.worth_waiting(left_ms=100, gain_ms=500)
+    assert not policy.worth_waiting(left_ms=400, gain_ms=500)
+    assert not policy.worth_waiting(left_ms=0, gain_ms=20)
+
+
+def test_fits_the_environment() -> None:
+    assert policy.fits(warmth(environ={"MODE": None}), {"OTHER": "1"})
+    assert not policy.fits(warmth(environ={"MODE": None}), {"MODE": "1"})
+    assert policy.fits(warmth(whole_environ={"A": "1", "SHLVL": "1"}), {"A": "1", "SHLVL": "2"})
+    assert not policy.fits(warmth(whole_environ={"A": "1"}), {"A": "2"})
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_same_run_matches(shared: bool) -> None:
+    assert policy.mismatch(warmth(shared), request(), TODAY) is None
 
 
 def test_other_base_never_matches() -> None:
     other = replace(KEY, base=json.dumps({"root": "/p", "plugins": ["x"]}))
-    for name in ("plugins", "conftests", "modules"):
-        assert policy.mismatch(warmth(name), request(other), TODAY) == "plugins differs"
+    for shared in (True, False):
+        assert policy.mismatch(warmth(shared), request(other), TODAY) == "plugins differs"
 
 
 def test_another_selection_matches_all_but_modules() -> None:
     other = replace(KEY, selection=json.dumps({"paths": ["x"]}))
     assert policy.mismatch(warmth(), request(other), TODAY) == "another selection of files"
-    assert policy.mismatch(warmth("conftests"), request(other), TODAY) is None
+    assert policy.mismatch(warmth(shared=True), request(other), TODAY) is None
 
 
 def test_last_failed_does_not_match_modules() -> None:
     dynamic = replace(KEY, dynamic=True)
     assert "--lf" in str(policy.mismatch(warmth(), request(dynamic), TODAY))
-    assert policy.mismatch(warmth("conftests"), request(dynamic), TODAY) is None
+    assert policy.mismatch(warmth(shared=True), request(dynamic), TODAY) is None
 
 
 def test_conftests_have_to_be_a_prefix() -> None:
     more = replace(KEY, conftests=("/p/conftest.py", "/p/sub/conftest.py"))
     others = replace(KEY, conftests=("/p/sub/conftest.py", "/p/conftest.py"))
-    assert policy.mismatch(warmth("conftests"), request(more), TODAY) is None
+    assert policy.mismatch(warmth(shared=True), request(more), TODAY) is None
     for key in (others, replace(KEY, conftests=())):
-        assert policy.mismatch(warmth("conftests"), request(key), TODAY) is not None
-        assert policy.mismatch(warmth("plugins", conftests=()), request(key), TODAY) is None
+        assert policy.mismatch(warmth(shared=True), request(key), TODAY) is not None
+        assert policy.mismatch(warmth(shared=True, conftests=()), request(key), TODAY) is None
 
 
 def test_yesterday_does_not_match() -> None:
@@ -130,4 +195,3 @@ def test_prefix_of_records() -> None:
     old, new = record(NAMES, CONFTEST, MODULE), record(NAMES, CONFTEST, SUB)
     assert policy.same_prefix(old, new, 2)
     assert not policy.same_prefix(old, new, 3)
-    assert policy.changed_paths(old, ["/p/test_a.py", "/p/else.py"]) == ["/p/test_a.py"]

@@ -15,6 +15,7 @@ use crate::versions::Versions;
 pub use environment::{Environment, Version, is_site_dir};
 pub use ids::{IdOptions, LongStrings};
 pub use options::{ImportMode, Options};
+pub use source::NAMES as FILE_NAMES;
 
 /// What decides about the configuration, as given on the command line.
 #[derive(Debug, Clone)]

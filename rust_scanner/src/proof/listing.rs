@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::SystemTime;
 
+use super::lock;
 use super::stat::{Missing, Stat, stat};
 
 /// Ends of the names of files that imports, `site` and pytest look for.
@@ -39,14 +40,22 @@ pub struct DirState {
     names: Result<Box<[Entry]>, Missing>,
     /// The stat the listing is known to hold for; `None` where only listing again can tell.
     proven: Mutex<Option<Stat>>,
+    ctime_ns: Option<i128>,
 }
 
 impl DirState {
     /// The state of `path` now.
     #[must_use]
     pub fn of(path: &Path) -> Self {
+        let ctime_ns = stat(path).ok().map(|stat| stat.ctime_ns);
         let (names, proven) = read(path, SystemTime::now());
-        Self { names, proven: Mutex::new(proven) }
+        Self { names, proven: Mutex::new(proven), ctime_ns }
+    }
+
+    /// When anything in the directory last came or went before the listing (ns since the epoch).
+    #[must_use]
+    pub fn ctime_ns(&self) -> Option<i128> {
+        self.ctime_ns
     }
 
     /// Whether `path` still holds the same relevant names.
@@ -71,11 +80,6 @@ impl DirState {
     }
 }
 
-/// The value behind a lock that no panic can leave half changed.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
 /// The relevant names of a directory, sorted, and the stat that stands for them.
 ///
 /// The stat is taken first, so that a change during the listing shows as another stat later. A change
@@ -98,7 +102,7 @@ fn relevant_names(path: &Path) -> io::Result<Box<[Entry]>> {
         let entry = entry?;
         let name = entry.file_name();
         if is_directory(&entry) {
-            if !name.as_bytes().starts_with(b".") && name != "__pycache__" {
+            if is_relevant_dir(&name) {
                 names.push((name, true));
             }
         } else if is_relevant_file(&name) {
@@ -119,7 +123,15 @@ fn is_directory(entry: &DirEntry) -> bool {
     }
 }
 
-fn is_relevant_file(name: &OsStr) -> bool {
+/// Whether an import or a collection could depend on a directory of this name being there.
+#[must_use]
+pub fn is_relevant_dir(name: &OsStr) -> bool {
+    !name.as_bytes().starts_with(b".") && name != "__pycache__"
+}
+
+/// Whether an import or a collection could depend on a file of this name being there.
+#[must_use]
+pub fn is_relevant_file(name: &OsStr) -> bool {
     let name = name.as_bytes();
     SUFFIXES.iter().any(|suffix| name.ends_with(suffix.as_bytes()))
         || NAMES.iter().any(|known| name == known.as_bytes())

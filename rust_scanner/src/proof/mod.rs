@@ -1,15 +1,18 @@
 //! Proofs that the inputs of a checkpoint have not changed.
 
 mod listing;
+mod prefix;
 mod stat;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
 
 use crate::pool;
-pub use listing::DirState;
+pub use listing::{DirState, is_relevant_dir, is_relevant_file};
+pub use prefix::PrefixState;
 pub use stat::{FileState, Missing, Stat};
 
 /// Inputs that one task looks at: large enough to hide what a task costs, small enough to share out.
@@ -20,13 +23,18 @@ const CHUNK: usize = 256;
 pub struct InputSet {
     files: Vec<(PathBuf, FileState)>,
     dirs: Vec<(PathBuf, DirState)>,
+    prefixes: Vec<(PathBuf, PrefixState)>,
     taken_ns: i128,
 }
 
 impl InputSet {
-    /// Snapshot now, in parallel. Missing or unreadable paths are recorded as such.
+    /// Snapshot now, in parallel; of `prefixes`, the first bytes alone. Missing or unreadable paths are recorded as such.
     #[must_use]
-    pub fn snapshot(files: Vec<PathBuf>, dirs: Vec<PathBuf>) -> Self {
+    pub fn snapshot(
+        files: Vec<PathBuf>,
+        dirs: Vec<PathBuf>,
+        prefixes: Vec<(PathBuf, u64)>,
+    ) -> Self {
         let taken_ns = now_ns();
         pool::run(|| Self {
             files: files
@@ -38,6 +46,10 @@ impl InputSet {
                 .into_par_iter()
                 .with_min_len(CHUNK / 16)
                 .map(|path| observed(path, DirState::of))
+                .collect(),
+            prefixes: prefixes
+                .into_par_iter()
+                .map(|(path, length)| observed(path, |path| PrefixState::of(path, length)))
                 .collect(),
             taken_ns,
         })
@@ -71,16 +83,22 @@ impl InputSet {
                 },
             );
             files.extend(dirs);
+            let prefixes = self.prefixes.par_iter();
+            let prefixes = prefixes.filter(|(path, state)| go_on() && differs(state.holds(path)));
+            files.par_extend(prefixes.map(|(path, _)| path.clone()));
             files
         });
         changed.truncate(limit);
         changed
     }
 
-    /// The latest ctime of the files, in nanoseconds since the epoch; 0 for none.
+    /// The latest ctime of all inputs, in nanoseconds since the epoch; 0 for none.
     #[must_use]
     pub fn newest_ctime_ns(&self) -> i128 {
-        self.files.iter().filter_map(|(_, state)| state.ctime_ns()).max().unwrap_or(0)
+        let files = self.files.iter().filter_map(|(_, state)| state.ctime_ns());
+        let dirs = self.dirs.iter().filter_map(|(_, state)| state.ctime_ns());
+        let prefixes = self.prefixes.iter().filter_map(|(_, state)| state.ctime_ns());
+        files.chain(dirs).chain(prefixes).max().unwrap_or(0)
     }
 
     /// When the snapshot was begun, in nanoseconds since the epoch.
@@ -89,10 +107,21 @@ impl InputSet {
         self.taken_ns
     }
 
-    /// How many files and directories there are.
+    /// The files, also those of which only the beginning counts, whether or not they exist.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let prefixes = self.prefixes.iter().map(|(path, _)| path.as_path());
+        self.files.iter().map(|(path, _)| path.as_path()).chain(prefixes)
+    }
+
+    /// The directories, whether or not they exist.
+    pub fn dirs(&self) -> impl Iterator<Item = &Path> {
+        self.dirs.iter().map(|(path, _)| path.as_path())
+    }
+
+    /// How many files, directories and beginnings of files there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.files.len() + self.dirs.len()
+        self.files.len() + self.dirs.len() + self.prefixes.len()
     }
 
     /// Whether there is nothing to prove.
@@ -105,6 +134,11 @@ impl InputSet {
 fn observed<S>(path: PathBuf, observe: impl Fn(&Path) -> S) -> (PathBuf, S) {
     let state = observe(&path);
     (path, state)
+}
+
+/// The value behind a lock that no panic can leave half changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn now_ns() -> i128 {

@@ -42,6 +42,12 @@ const CLOCK_TICK: Duration = Duration::from_millis(100);
 const COARSE_CLOCK_TICK: Duration = Duration::from_secs(2);
 
 impl Stat {
+    /// The part that counts of what a link leads to: of a directory which one it is, not what is done
+    /// in it. Who lists a directory through a link depends on the directory itself as well.
+    fn of_link_target(self, is_dir: bool) -> Self {
+        if is_dir { Self { mtime_ns: 0, ctime_ns: 0, size: 0, ..self } } else { self }
+    }
+
     /// Whether a later change could leave this stat as it is, given that it was taken at `now`.
     #[must_use]
     pub fn is_racy(&self, now: SystemTime) -> bool {
@@ -101,7 +107,9 @@ impl FileState {
                     stat: Stat::from(&meta),
                     target: std::fs::read_link(path).ok(),
                 })),
-                target: stat(path),
+                target: std::fs::metadata(path)
+                    .map(|meta| Stat::from(&meta).of_link_target(meta.is_dir()))
+                    .map_err(Missing::from),
             },
             Ok(meta) => Self { link: None, target: Ok(Stat::from(&meta)) },
         }

@@ -18,7 +18,7 @@ fn differs(
     let dir = dir();
     prepare(dir.path());
     let full = |names: &[&str]| names.iter().map(|name| dir.path().join(name)).collect();
-    let inputs = InputSet::snapshot(full(files), full(dirs));
+    let inputs = InputSet::snapshot(full(files), full(dirs), vec![]);
     assert!(inputs.changed(20).is_empty(), "nothing has changed yet");
     change(dir.path());
     let changed = inputs.changed(20);
@@ -114,6 +114,28 @@ fn links_are_followed_and_watched_themselves() {
 }
 
 #[test]
+fn of_a_link_to_a_directory_it_counts_where_it_leads() {
+    let prepare = |dir: &Path| {
+        for name in ["a", "b"] {
+            fs::create_dir(dir.join(name)).expect("made");
+        }
+        symlink("a", dir.join("link")).expect("linked");
+    };
+    let retarget = |dir: &Path| {
+        fs::remove_file(dir.join("link")).expect("removed");
+        symlink("b", dir.join("link")).expect("linked");
+    };
+    assert_eq!(differs(prepare, &["link"], &[], retarget), ["link"]);
+    let replace = |dir: &Path| {
+        fs::remove_dir(dir.join("a")).expect("removed");
+        fs::rename(dir.join("b"), dir.join("a")).expect("moved");
+    };
+    assert_eq!(differs(prepare, &["link"], &[], replace), ["link"]);
+    let fill = |dir: &Path| write(&dir.join("a/x"), "");
+    assert_eq!(differs(prepare, &["link"], &[], fill), Vec::<String>::new());
+}
+
+#[test]
 fn a_loop_of_links_is_a_state() {
     let prepare = |dir: &Path| {
         symlink("b", dir.join("a")).expect("linked");
@@ -186,7 +208,7 @@ fn a_change_within_the_clock_tick_of_the_snapshot_is_seen() {
     // Many rounds: with time stamps alone some of them would fail.
     for _ in 0..50 {
         let dir = dir();
-        let inputs = InputSet::snapshot(vec![], vec![dir.path().to_owned()]);
+        let inputs = InputSet::snapshot(vec![], vec![dir.path().to_owned()], vec![]);
         write(&dir.path().join("a.py"), "");
         assert_eq!(inputs.changed(1).len(), 1);
     }
@@ -196,7 +218,7 @@ fn a_change_within_the_clock_tick_of_the_snapshot_is_seen() {
 fn the_limit_is_kept_and_never_hides_a_change() {
     let dir = dir();
     let paths: Vec<PathBuf> = (0..1_000).map(|index| dir.path().join(index.to_string())).collect();
-    let inputs = InputSet::snapshot(paths.clone(), vec![]);
+    let inputs = InputSet::snapshot(paths.clone(), vec![], vec![]);
     assert_eq!(inputs.len(), 1_000);
     paths.iter().for_each(|path| write(path, ""));
     assert_eq!(inputs.changed(20).len(), 20);
@@ -205,14 +227,18 @@ fn the_limit_is_kept_and_never_hides_a_change() {
 }
 
 #[test]
-fn the_newest_ctime_is_that_of_files() {
+fn the_newest_ctime_is_that_of_any_input() {
     let dir = dir();
-    write(&dir.path().join("a"), "");
-    let inputs = InputSet::snapshot(
-        vec![dir.path().join("a"), dir.path().join("b")],
-        vec![dir.path().to_owned()],
-    );
-    assert_eq!(Some(inputs.newest_ctime_ns()), FileState::of(&dir.path().join("a")).ctime_ns());
+    let file = dir.path().join("a");
+    write(&file, "");
+    let ctime = FileState::of(&file).ctime_ns();
+    let absent = dir.path().join("b");
+    let inputs = InputSet::snapshot(vec![file.clone(), absent], vec![], vec![]);
+    assert_eq!(Some(inputs.newest_ctime_ns()), ctime);
+    let beginning = InputSet::snapshot(vec![], vec![], vec![(file, 1)]);
+    assert_eq!(Some(beginning.newest_ctime_ns()), ctime);
+    let inputs = InputSet::snapshot(vec![], vec![dir.path().to_owned()], vec![]);
+    assert_eq!(Some(inputs.newest_ctime_ns()), FileState::of(dir.path()).ctime_ns());
     assert!(inputs.taken_ns() > 0);
-    assert_eq!(InputSet::snapshot(vec![], vec![]).newest_ctime_ns(), 0);
+    assert_eq!(InputSet::snapshot(vec![], vec![], vec![]).newest_ctime_ns(), 0);
 }

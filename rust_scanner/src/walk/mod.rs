@@ -71,6 +71,8 @@ impl FoundFile {
 pub struct Found {
     /// Files that may hold tests, in pytest's order.
     pub files: Vec<FoundFile>,
+    /// Every directory that was looked into, rootdir too, with and without test files; sorted.
+    pub walked: Vec<PathBuf>,
     /// Whether a directory that was walked is a package.
     packages: HashMap<PathBuf, bool>,
 }
@@ -258,7 +260,9 @@ impl Gathered<'_> {
     }
 
     fn finish(self) -> Found {
-        Found { files: self.files, packages: self.packages }
+        let mut walked: Vec<PathBuf> = self.packages.keys().cloned().collect();
+        walked.sort_unstable();
+        Found { files: self.files, walked, packages: self.packages }
     }
 }
 

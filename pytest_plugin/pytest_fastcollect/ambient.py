@@ -1,0 +1,157 @@
+"""Notices who asks at import for what differs from run to run and raises no audit event.
+
+The process id, the clock, random bytes, the terminal: code that keeps the answer would show one
+run's to all runs of a checkpoint. What Python's own modules ask while they are imported is the same
+in every checkpoint and run; what the project asks counts; what libraries ask counts for what they
+cannot mean to share, unless they are known to be harmless (`known.HARMLESS_QUESTIONS`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import gc
+import os
+import random
+import sys
+import time
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .known import HARMLESS_QUESTIONS
+from .modules import is_neutral
+
+IMPORT_SYSTEM = frozenset(
+    (
+        "_frozen_importlib_external", "importlib._bootstrap_external", "importlib.metadata",
+        "importlib_metadata", "pkg_resources", "pkgutil",
+    )
+)  # fmt: skip
+"""Modules whose questions are the import system's own."""
+
+_FORK_AWARE = frozenset(("tempfile", "logging"))
+"""Standard modules whose own questions are asked again in a child, or answer for a moment only."""
+_PID, _RANDOM, _CLOCK, _TERMINAL = "its process id", "random bytes", "the time", "the terminal"
+_FOR_PROJECTS = frozenset((_CLOCK, _TERMINAL))
+"""Counts when the project asks. Libraries ask for these often, and for little: the year for parsing
+dates, the width of messages. The age of a checkpoint is bounded for their sake."""
+_FUNCTIONS: tuple[tuple[types.ModuleType, str, str], ...] = (
+    (os, "getpid", _PID),
+    (os, "getppid", _PID),
+    (os, "urandom", _RANDOM),
+    (os, "getrandom", _RANDOM),
+    (random, "_urandom", _RANDOM),  # `secrets`, `random.SystemRandom`, numpy's SeedSequence
+    (time, "time", _CLOCK),
+    (time, "time_ns", _CLOCK),
+    (time, "monotonic", _CLOCK),
+    (time, "monotonic_ns", _CLOCK),
+    (time, "perf_counter", _CLOCK),
+    (time, "perf_counter_ns", _CLOCK),
+    (time, "process_time", _CLOCK),
+    (time, "ctime", _CLOCK),
+    (time, "gmtime", _CLOCK),
+    (time, "localtime", _CLOCK),
+    (time, "strftime", _CLOCK),
+    (os, "get_terminal_size", _TERMINAL),
+    (os, "isatty", _TERMINAL),
+)
+_CLASS_METHODS: tuple[tuple[type, str], ...] = (
+    (datetime.datetime, "now"),
+    (datetime.datetime, "utcnow"),
+    (datetime.date, "today"),  # `datetime.datetime.today` as well
+)
+_WITH_TIME_GIVEN = {"gmtime": 1, "localtime": 1, "ctime": 1, "strftime": 2}
+"""Functions that ask the clock only when they get fewer arguments than these."""
+
+
+@dataclass(frozen=True)
+class Asker:
+    """The module whose code asks for something, if only through the standard library."""
+
+    name: str
+    is_library: bool
+
+    def counts_for(self, what: str) -> bool:
+        """Whether the module is to be left to each run for having asked."""
+        if not self.is_library:
+            return True
+        top = self.name.partition(".")[0]
+        return what not in _FOR_PROJECTS and (top, what) not in HARMLESS_QUESTIONS
+
+
+def asker(depth: int = 1) -> Asker | None:
+    """Who has called the caller's caller; None where that is Python or pytest, or a module of
+    theirs that is being imported."""
+    frame: types.FrameType | None = sys._getframe(depth + 1)
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if name in IMPORT_SYSTEM or name == "importlib._bootstrap" or name in _FORK_AWARE:
+            return None
+        if not is_neutral(name):
+            file = frame.f_globals.get("__file__") or frame.f_code.co_filename
+            return Asker(name, "site-packages" in file or "dist-packages" in file)
+        frame = frame.f_back
+    return None
+
+
+def watch(note: Callable[[str], None]) -> None:
+    """Call `note` with a phrase for each question that counts, from now on, in this process.
+
+    It can not be undone: for disposable processes only.
+    """
+
+    def ask(what: str) -> None:
+        who = asker(depth=2)
+        if who is not None and who.counts_for(what):
+            note(f"asks for {what} at import")
+
+    for module, name, what in _FUNCTIONS:
+        if hasattr(module, name):
+            needed = _WITH_TIME_GIVEN.get(name, 0)
+            setattr(module, name, _asking(getattr(module, name), what, ask, needed))
+    for kind, name in _CLASS_METHODS:
+        _replace_class_method(kind, name, ask)
+    random.Random.seed = _seeding(random.Random.seed, ask)  # type: ignore[method-assign]
+
+
+def _asking(
+    function: Callable[..., Any], what: str, ask: Callable[[str], None], needed: int
+) -> Callable[..., Any]:
+    def asking(*args: Any, **kwargs: Any) -> Any:
+        if not needed or len(args) < needed:
+            ask(what)
+        return function(*args, **kwargs)
+
+    return asking
+
+
+def _seeding(seed: Callable[..., None], ask: Callable[[str], None]) -> Callable[..., None]:
+    """A generator of one's own that is not seeded is seeded by C code."""
+
+    def seeding(self: random.Random, a: Any = None, *args: Any, **kwargs: Any) -> None:
+        if a is None:
+            ask(_RANDOM)
+        seed(self, a, *args, **kwargs)
+
+    return seeding
+
+
+def _replace_class_method(kind: type, name: str, ask: Callable[[str], None]) -> None:
+    """Types of C cannot be assigned to; what their `__dict__` shows can be changed all the same."""
+    try:
+        import ctypes
+
+        modified = ctypes.pythonapi.PyType_Modified
+    except (ImportError, AttributeError):
+        return  # found by their age only
+    original = kind.__dict__[name]
+
+    def asking(cls: type, *args: Any, **kwargs: Any) -> Any:
+        ask(_CLOCK)
+        return original.__get__(None, cls)(*args, **kwargs)
+
+    with contextlib.suppress(IndexError, TypeError):
+        gc.get_referents(kind.__dict__)[0][name] = classmethod(asking)
+        modified(ctypes.py_object(kind))

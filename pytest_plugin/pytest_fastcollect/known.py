@@ -1,0 +1,69 @@
+"""What is known of libraries and of C code, as data: the one place for it.
+
+An entry here is a claim about code of others, so each has its test in
+`tests/equivalence/test_libraries.py`. What is not named here is found out by looking at the
+process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SURVIVING_THREADS = {
+    "jemalloc_bg_thd": "jemalloc locks before a fork and starts its threads again in the child",
+}
+"""Native threads that a checkpoint may have, by the kernel's name for them, with the reason.
+
+A fork copies the calling thread only; these are made anew by their own `pthread_atfork` handlers.
+Threads that end before a fork (OpenBLAS) need no entry: a trial fork finds that out.
+"""
+
+
+@dataclass(frozen=True)
+class Unforkable:
+    """A library that breaks in a forked process, though no thread or descriptor of it shows."""
+
+    module: str
+    """It is in use once this module is in `sys.modules` ..."""
+    attribute: str | None
+    """... and this attribute of the module is true; None: as soon as it is imported."""
+    reason: str
+
+
+UNFORKABLE = (
+    Unforkable("mpi4py.MPI", None, "MPI must not be forked once it is initialised"),
+    Unforkable("torch.cuda", "_initialized", "CUDA must not be forked once it is initialised"),
+    Unforkable("cupy", None, "CUDA must not be forked once it is initialised"),
+    Unforkable("pycuda.autoinit", None, "CUDA must not be forked once it is initialised"),
+)
+"""Never checkpointed past."""
+
+HARMLESS_QUESTIONS = frozenset(
+    (
+        ("joblib", "its process id"),  # names of files and semaphores that it makes later
+        ("psutil", "its process id"),  # whether /proc has a file for every process
+        ("scipy", "random bytes"),  # generators of distributions, to be seeded by who wants that
+        ("sklearn", "random bytes"),  # default arguments
+    )
+)
+"""(library, what it asks for at import) where the answer may be that of the checkpoint: the library
+is not left to each run for that. What the project itself asks for always counts."""
+
+STARTUP_VARIABLES = (
+    # the dynamic linker, the C library, the interpreter
+    "LD_", "GLIBC_", "GCONV_PATH", "LOCPATH", "NLSPATH", "LC_", "LANG", "TZ", "HOME", "PYTHON",
+    "ASAN_", "LSAN_", "TSAN_", "UBSAN_",
+    # allocators
+    "MALLOC_", "JE_MALLOC_", "_RJEM_", "MIMALLOC_", "TCMALLOC_",
+    # OpenMP and what else starts threads
+    "OMP_", "GOMP_", "KMP_", "ACC_", "TBB_", "RAYON_", "TOKIO_",
+    # linear algebra
+    "OPENBLAS_", "GOTO_", "MKL_", "BLIS_", "VECLIB_", "DNNL_", "ONEDNN_", "NPY_", "NUMEXPR_",
+    # libraries with C or Rust code that reads its own when it is loaded
+    "ARROW_", "ATEN_", "GDAL_", "GRPC_", "HDF5_", "LIBEV_", "NVIDIA_", "OPENSSL_", "PJRT_",
+    "POLARS_", "PROJ_", "PYTORCH_", "SSL_", "TF_", "TORCH_", "XLA_", "XML_",
+    "CUDA_", "HIP_", "HSA_", "NCCL_", "ROCR_", "OMPI_", "PMIX_",
+)  # fmt: skip
+"""Prefixes of environment variables that C code reads, most of them once: when the process starts
+or the library is loaded. No read of theirs can be traced. Those that differ from one terminal to
+another (DISPLAY, XDG_SESSION_ID) must not be here: each would have warm processes of its own."""

@@ -1,0 +1,159 @@
+"""Standard streams that notice who writes to them, keeps hold of them or asks what they are."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import io
+import os
+import sys
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from . import ambient
+
+_NAMES = {"stdout": 1, "stderr": 2, "__stdout__": 1, "__stderr__": 2}
+"""Attributes of `sys` and the descriptors they write to."""
+
+
+class _Stream(io.TextIOWrapper):
+    """A stream of which nobody is to know what it is."""
+
+    asked = False
+    """Whether the project has asked whether a stream is a terminal: in a run that may differ."""
+
+    def isatty(self) -> bool:
+        who = ambient.asker()
+        if who is not None and not who.is_library:
+            _Stream.asked = True
+        return super().isatty()
+
+
+@dataclass(frozen=True)
+class Held:
+    """A stream that a module keeps, as `logging.StreamHandler()` does when it is made at import."""
+
+    namespace: dict[str, Any]
+    key: str
+    stream: str
+    """Which attribute of `sys` it was."""
+
+    def restore(self) -> None:
+        """In the run child: keep the stream that is there now, as a cold run would."""
+        self.namespace[self.key] = getattr(sys, self.stream)
+
+
+class Output:
+    """Stands in for the standard streams and notices who writes to them or keeps hold of them."""
+
+    def __init__(self) -> None:
+        self._fd = os.memfd_create("output") if hasattr(os, "memfd_create") else _unlinked()
+        self._streams: dict[str, TextIO] = {}
+        self._held: list[Held] = []
+        self._known: set[tuple[int, str]] = set()
+
+    @contextlib.contextmanager
+    def watch(self) -> Iterator[None]:
+        """Replace the streams for the duration of a build."""
+        saved = {name: getattr(sys, name) for name in _NAMES}
+        os.dup2(self._fd, 1)
+        os.dup2(self._fd, 2)
+        for name, fd in _NAMES.items():
+            raw = io.FileIO(fd, "w", closefd=False)
+            self._streams[name] = _Stream(raw, "utf-8", "backslashreplace")
+        self.rebase()
+        try:
+            yield
+        finally:
+            for name, stream in saved.items():
+                setattr(sys, name, stream)
+            self._streams.clear()
+            devnull = os.open(os.devnull, os.O_WRONLY)
+            for fd in (1, 2):
+                os.dup2(devnull, fd)
+            os.close(devnull)
+            os.close(self._fd)
+
+    def _count(self) -> list[int]:
+        return [sys.getrefcount(stream) for stream in self._streams.values()]
+
+    def rebase(self) -> None:
+        """Compare with the state now from here on."""
+        for name in self._streams:
+            setattr(sys, name, self._streams[name])
+        self._references = self._count()
+        self._size = self._written()
+        _Stream.asked = False
+
+    def forgive(self) -> None:
+        """What has been written by now is meant to be."""
+        self._size = self._written()
+
+    def _written(self) -> int:
+        for stream in self._streams.values():
+            stream.flush()
+        return os.fstat(self._fd).st_size
+
+    def held(self) -> list[Held]:
+        """Streams that were kept since the last call, as far as they can be put right in a run."""
+        self._look_for_held()
+        held, self._held = self._held, []
+        return held
+
+    def hazard(self) -> str | None:
+        """Why the last step cannot be kept, if its output says so."""
+        if self._written() != self._size:
+            return "writes output at import"
+        if replaced := [name for name in _NAMES if getattr(sys, name) is not self._streams[name]]:
+            return f"replaces sys.{replaced[0]} at import"
+        if (holder := self._look_for_held()) is not None:
+            return f"keeps hold of sys.stdout or sys.stderr at import ({holder})"
+        if _Stream.asked:
+            return "asks for the terminal at import"
+        return None
+
+    def _look_for_held(self) -> str | None:
+        """What keeps a stream and cannot be told how to let go of it."""
+        if self._count() == self._references:
+            return None
+        gc.collect()
+        counts = self._count()
+        for name, before, now in zip(self._streams, self._references, counts, strict=True):
+            found = list(self._holders(name))
+            if len(found) != now - before:
+                return self._unknown_holder(name)
+            self._held += found
+            self._known.update((id(held.namespace), held.key) for held in found)
+        self._references = counts
+        return None
+
+    def _holders(self, name: str) -> Iterator[Held]:
+        """Attributes of objects, and globals of modules, that are a stream and were not before."""
+        stream = self._streams[name]
+        ours = {id(self._streams), id(sys.__dict__)}
+        for holder in gc.get_referrers(stream):
+            namespace = holder if type(holder) is dict else getattr(holder, "__dict__", None)
+            if type(namespace) is not dict or id(namespace) in ours:
+                continue
+            for key, value in list(namespace.items()):
+                if value is stream and (id(namespace), key) not in self._known:
+                    yield Held(namespace, key, name)
+
+    def _unknown_holder(self, name: str) -> str:
+        """What refers to a stream, as well as that can be told."""
+        stream = self._streams[name]
+        ours = {id(self._streams), id(sys.__dict__)}
+        for holder in gc.get_referrers(stream):
+            if id(holder) not in ours and not isinstance(holder, types.FrameType):
+                module = isinstance(holder, dict) and holder.get("__name__")
+                return str(module or f"in a {type(holder).__name__}")
+        return "unknown"
+
+
+def _unlinked() -> int:
+    import tempfile
+
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())

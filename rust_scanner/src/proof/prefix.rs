@@ -1,0 +1,104 @@
+//! Files of which only the beginning was executed.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::SystemTime;
+
+use super::lock;
+use super::stat::{FileState, Missing};
+
+/// The state of a file of which only the first bytes count: what follows them may be edited.
+#[derive(Debug)]
+pub struct PrefixState {
+    bytes: Result<Box<[u8]>, Missing>,
+    /// The state of the whole file that is known to have this beginning; `None` where only reading
+    /// again can tell.
+    proven: Mutex<Option<FileState>>,
+    ctime_ns: Option<i128>,
+}
+
+impl PrefixState {
+    /// The first `length` bytes of `path` now.
+    #[must_use]
+    pub fn of(path: &Path, length: u64) -> Self {
+        let before = FileState::of(path);
+        let bytes = read(path, length).map_err(Missing::from);
+        let ctime_ns = before.ctime_ns();
+        Self { bytes, proven: Mutex::new(settled(before)), ctime_ns }
+    }
+
+    /// When the file last changed before it was read (ns since the epoch).
+    #[must_use]
+    pub fn ctime_ns(&self) -> Option<i128> {
+        self.ctime_ns
+    }
+
+    /// Whether `path` still begins with the same bytes.
+    ///
+    /// One system call where the file is untouched; else its beginning is read, and where that is the
+    /// same, the new state is remembered.
+    #[must_use]
+    pub fn holds(&self, path: &Path) -> bool {
+        let now = FileState::of(path);
+        if lock(&self.proven).as_ref() == Some(&now) {
+            return true;
+        }
+        let Ok(bytes) = &self.bytes else {
+            return read(path, 0).map_err(Missing::from).err()
+                == self.bytes.as_ref().err().copied();
+        };
+        let same = read(path, bytes.len() as u64).is_ok_and(|found| found == *bytes);
+        if same {
+            *lock(&self.proven) = settled(now);
+        }
+        same
+    }
+}
+
+/// A state that no later change could leave as it is; taken before the file was read.
+fn settled(state: FileState) -> Option<FileState> {
+    state.stat().is_ok_and(|stat| !stat.is_racy(SystemTime::now())).then_some(state)
+}
+
+fn read(path: &Path, length: u64) -> io::Result<Box<[u8]>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(length).read_to_end(&mut bytes)?;
+    Ok(bytes.into_boxed_slice())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_the_beginning_may_change() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("module.py");
+        let write = |text: &str| std::fs::write(&path, text).expect("written");
+        write("import numpy\nx = 1\n");
+        let state = PrefixState::of(&path, 13);
+        assert!(state.holds(&path));
+        write("import numpy\nx = 2\n");
+        assert!(state.holds(&path));
+        write("import numpi\nx = 1\n");
+        assert!(!state.holds(&path));
+        write("import num");
+        assert!(!state.holds(&path));
+        std::fs::remove_file(&path).expect("removed");
+        assert!(!state.holds(&path));
+        write("import numpy\n");
+        assert!(state.holds(&path));
+    }
+
+    #[test]
+    fn an_absent_file_has_no_beginning() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("module.py");
+        let state = PrefixState::of(&path, 5);
+        assert!(state.holds(&path));
+        std::fs::write(&path, "").expect("written");
+        assert!(!state.holds(&path));
+    }
+}

@@ -1,0 +1,91 @@
+"""Environment variables that only a new process can take over: read by C code, once, at start."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+from fastcollect_lsp import verify
+from pytest_fastcollect.identity import identity, startup_environment
+from tests.conftest import MakeProject
+from tests.support import SLOW
+
+_FILES = {
+    "conftest.py": f"import {SLOW}\n",
+    "test_a.py": """\
+        import locale, sys, time
+        SHOWN = [time.tzname, time.localtime(0).tm_hour, hash("text")]
+        LOCALE = locale.setlocale(locale.LC_ALL, "")
+        def test_a():
+            print(SHOWN, LOCALE, time.tzname, hash("text"), sys.flags.hash_randomization)
+    """,
+}
+_START = {"TZ": "UTC", "PYTHONHASHSEED": "1", "LC_ALL": "C.UTF-8"}
+_CHANGES = (
+    {"TZ": "Asia/Tokyo"},
+    {"PYTHONHASHSEED": "2", "LC_ALL": "C"},
+)
+_SHOWING = ("-rP",)
+
+
+def test_changed_between_runs(project: MakeProject) -> None:
+    bench = project(_FILES, **_START)
+    bench.warm_up(*_SHOWING)
+    before = bench.compare_warm(*_SHOWING)
+    assert not before.differences, before.differences[-1]
+    for change in _CHANGES:
+        bench.extra_env.update(change)
+        at_once = bench.compare(_SHOWING)
+        assert not at_once.differences, at_once.differences[-1]
+        assert verify.differences(before.cold, at_once.cold), "the change shows nothing: no test"
+        assert at_once.served["served"] == "cold"
+        assert "environment" in at_once.served["reason"]
+    bench.wait_until_warm()
+    after = bench.compare_warm(*_SHOWING)
+    assert not after.differences, after.differences[-1]
+
+
+@pytest.mark.parametrize(
+    "name",
+    "TZ LANG LC_ALL LC_CTYPE PYTHONHASHSEED PYTHONUTF8 LD_LIBRARY_PATH LD_PRELOAD MALLOC_ARENA_MAX "
+    "OMP_NUM_THREADS GOMP_CPU_AFFINITY KMP_AFFINITY MKL_NUM_THREADS OPENBLAS_NUM_THREADS "
+    "NPY_DISABLE_CPU_FEATURES ARROW_DEFAULT_MEMORY_POOL POLARS_MAX_THREADS RAYON_NUM_THREADS "
+    "GRPC_VERBOSITY CUDA_VISIBLE_DEVICES TORCH_LOGS HDF5_USE_FILE_LOCKING OPENSSL_CONF".split(),
+)
+def test_read_by_c_code(name: str) -> None:
+    assert identity({name: "1"}) != identity({name: "2"})
+    assert identity({name: "1"}) != identity({})
+
+
+@pytest.mark.parametrize("name", ["DISPLAY", "XDG_SESSION_ID", "TERM", "COLUMNS", "SHLVL", "PWD"])
+def test_differs_from_terminal_to_terminal(name: str) -> None:
+    """Two terminals share warm processes."""
+    assert startup_environment({name: "1"}) == {}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"])
+def test_threads_of_linear_algebra(name: str, project: MakeProject) -> None:
+    for module in ("numpy", "threadpoolctl"):
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f"{module} is not installed (pip install --group libraries)")
+    source = """\
+        import numpy, threadpoolctl
+        PRODUCT = numpy.ones((300, 300)) @ numpy.ones((300, 300))
+        def test_a():
+            for pool in threadpoolctl.threadpool_info():
+                print(pool["internal_api"], pool["num_threads"])
+            assert (numpy.ones((300, 300)) @ numpy.ones((300, 300)) == PRODUCT).all()
+    """
+    bench = project({"test_a.py": source}, **{name: "1"})
+    bench.warm_up(*_SHOWING)
+    before = bench.compare_warm(*_SHOWING)
+    assert not before.differences, before.differences[-1]
+    bench.extra_env[name] = "2"
+    at_once = bench.compare(_SHOWING)
+    assert not at_once.differences, at_once.differences[-1]
+    assert verify.differences(before.cold, at_once.cold), "the change shows nothing: no test"
+    bench.wait_until_warm()
+    after = bench.compare_warm(*_SHOWING)
+    assert not after.differences, after.differences[-1]

@@ -1,0 +1,53 @@
+"""A module that is left to each run comes, with all that it does, before what follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from tests.conftest import MakeProject
+from tests.support import SLOW
+
+_THREAD = (
+    "import threading\nEVENT = threading.Event()\n"
+    "threading.Thread(target=EVENT.wait, daemon=True).start()\n"
+)
+"""Code that is left to each run."""
+_SETTINGS = {
+    "settings.py": "DEBUG = False\n",
+    "product.py": f"import {SLOW}, settings\nDEBUG = settings.DEBUG\n",
+}
+CASES: dict[str, Mapping[str, str]] = {
+    "a variable set before an import": {
+        "helper.py": "import os\nMODE = os.environ.get('MODE')\n",
+        "conftest.py": f"import os, {SLOW}\nos.environ['MODE'] = 'tested'\nimport helper\n"
+        + _THREAD,
+        "test_a.py": "import helper\ndef test_a(): assert helper.MODE == 'tested'\n",
+    },
+    "a setting changed before an import": {
+        **_SETTINGS,
+        "conftest.py": "import settings\nsettings.DEBUG = True\nimport product\n" + _THREAD,
+        "test_a.py": "import product\ndef test_a(): assert product.DEBUG\n",
+    },
+    "a setting changed by a conftest": {
+        **_SETTINGS,
+        "conftest.py": f"import {SLOW}, settings\nsettings.DEBUG = True\n" + _THREAD,
+        "test_a.py": "import product\ndef test_a(): assert product.DEBUG\n",
+    },
+    "a setting changed by a test module": {
+        **_SETTINGS,
+        "test_a.py": f"import {SLOW}, settings\nsettings.DEBUG = True\nimport product\n"
+        + _THREAD
+        + "def test_a(): assert product.DEBUG\n",
+    },
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_follows_sees_it(name: str, project: MakeProject) -> None:
+    bench = project(CASES[name])
+    bench.warm_up()
+    compared = bench.compare_warm()
+    assert not compared.differences, compared.differences[-1]
+    assert compared.cold.exit == 0

@@ -1,0 +1,41 @@
+"""What is warm is made again by itself when files change, before anybody runs anything."""
+
+from __future__ import annotations
+
+import json
+
+from tests.conftest import MakeProject
+from tests.support import SLOW, eventually, passed
+
+TEST = f"""\
+import {SLOW}
+import helper
+
+def test_value():
+    assert helper.VALUE == {{}}
+"""
+
+
+def test_an_edit_by_whomever_warms_again(project: MakeProject) -> None:
+    bench = project(
+        {"conftest.py": "", "helper.py": "VALUE = 1\n", "test_it.py": TEST.format(1)},
+    )
+    bench.warm_up()
+    before = bench.checkpoint_pids()
+    assert "modules" in before
+    health = bench.fastcollect("health", "--json")
+    assert health.returncode == 0, health.stdout
+    assert json.loads(health.stdout)["watch"].startswith("watching ")
+
+    bench.write({"helper.py": "VALUE = 2\n", "test_it.py": TEST.format(2)})
+    eventually(
+        lambda: bench.checkpoint_pids().get("modules", before["modules"]) != before["modules"],
+        "a checkpoint that nobody asked for",
+    )
+    bench.wait_until_warm()
+    after = bench.checkpoint_pids()
+    assert after["plugins"] == before["plugins"], "what had not changed was made again"
+    bench.warm_runs = bench.status()["runs"].get("warm", 0)
+    assert passed(bench.pytest()) == ["test_it::test_value"]
+    assert bench.served_warm()
+    assert bench.status()["last_run"]["checkpoint"] == "modules"

@@ -1,0 +1,132 @@
+"""What is noticed of each use of a thing at import: one forked process for each, as a probe is."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hazards import STANDARD, Use
+
+from pytest_fastcollect import ambient, census
+
+_PROBES = """
+import importlib, json, multiprocessing, os, sys
+import asyncio, concurrent.futures.process, concurrent.futures.thread, ctypes, logging.handlers
+import multiprocessing.managers, multiprocessing.pool, multiprocessing.queues, sqlite3, uuid
+from pytest_fastcollect.audit import Audit, Forbidden
+from pytest_fastcollect.census import Census, Output
+
+def probe(name):
+    output, audit = Output(), Audit()
+    audit.wrap_functions()
+    with output.watch():
+        baseline = Census.take()
+        try:
+            importlib.import_module(name)
+        except Forbidden as forbidden:
+            return str(forbidden)
+        with audit.paused():
+            hazard = baseline.hazard() or output.hazard()
+        return hazard or next(iter(audit.take().hazards), None)
+
+sys.path.insert(0, os.getcwd())
+with open("found.json", "w") as file:
+    for name in sys.argv[1:]:
+        pid = os.fork()
+        if pid == 0:
+            file.write(json.dumps([name, probe(name)]) + "\\n")
+            file.flush()
+            os._exit(0)
+        os.waitpid(pid, 0)
+"""
+
+
+def _found(directory: Path, uses: Mapping[str, Use]) -> dict[str, str | None]:
+    """What a probe finds of each use."""
+    for name, use in uses.items():
+        (directory / f"{name}.py").write_text(textwrap.dedent(use.module))
+    subprocess.run([sys.executable, "-c", _PROBES, *uses], cwd=directory, check=True, timeout=300)
+    lines = (directory / "found.json").read_text().splitlines()
+    return dict(json.loads(line) for line in lines)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | None]:
+    uses = {f"use_{name}": use for name, use in STANDARD.items()}
+    return _found(tmp_path_factory.mktemp("uses"), uses)
+
+
+@pytest.mark.parametrize("name", STANDARD)
+def test_found_at_import(name: str, found: dict[str, str | None]) -> None:
+    hazard, expected = found[f"use_{name}"], STANDARD[name].left_out
+    if expected is None:
+        assert hazard is None
+    elif expected:
+        assert hazard is not None
+        assert re.search(expected, hazard)
+
+
+_WORLD = {
+    "writes": Use("open('made.txt', 'w')\n", "", "writes"),
+    "swallows": Use("try: open('made.txt', 'w')\nexcept Exception: pass\n", "", "writes"),
+    "deletes": Use("import os\nos.remove('kept.txt')\n", "", "os.remove"),
+    "starts": Use("import os\nos.system('touch made.txt')\n", "", "os.system"),
+    "spawns": Use(
+        "import subprocess\nsubprocess.run(['touch', 'made.txt'])\n", "", "subprocess.Popen"
+    ),
+    "forks": Use(
+        "import multiprocessing as m\np = m.get_context('fork').Process(target=print)\np.start()\n",
+        "",
+        "os.fork",
+    ),
+    "database": Use("import sqlite3\nsqlite3.connect('made.txt')\n", "", "sqlite3.connect"),
+    "connects": Use(
+        "import socket\nsocket.create_connection(('127.0.0.1', 9))\n", "", "socket|connect"
+    ),
+    "makes": Use("import os\nos.makedirs('made.txt', exist_ok=True)\n", "", "os.mkdir"),
+}
+
+
+def test_the_world_is_left_as_it_was(tmp_path: Path) -> None:
+    """What would change the world does not happen in a probe, even where errors are caught."""
+    (tmp_path / "kept.txt").touch()
+    found = _found(tmp_path, {f"use_{name}": use for name, use in _WORLD.items()})
+    for name, use in _WORLD.items():
+        reason = found[f"use_{name}"]
+        assert reason is not None, name
+        assert use.left_out is not None
+        assert re.search(use.left_out, reason), name
+    assert not (tmp_path / "made.txt").exists()
+    assert (tmp_path / "kept.txt").exists()
+
+
+def test_what_leaves_nothing_is_kept(tmp_path: Path) -> None:
+    uses = {
+        "use_directory": Use("import os\nos.makedirs('.', exist_ok=True)\n", ""),
+        "use_tempfile": Use("import tempfile\nWHERE = tempfile.gettempdir()\n", ""),
+        "use_null": Use("import os\nopen(os.devnull, 'w').close()\n", ""),
+        "use_given_time": Use(
+            "import time\nTHEN = time.gmtime(0)\nTEXT = time.strftime('%Y', THEN)\n", ""
+        ),
+        "use_platform": Use("import platform\nWHAT = platform.processor()\n", ""),
+    }
+    assert _found(tmp_path, uses) == dict.fromkeys(uses)
+
+
+def test_a_library_may_ask_for_the_time() -> None:
+    library = ambient.Asker("library.module", is_library=True)
+    assert not library.counts_for("the time")
+    assert library.counts_for("its process id")
+    assert not ambient.Asker("psutil._pslinux", is_library=True).counts_for("its process id")
+    assert ambient.Asker("project", is_library=False).counts_for("the time")
+
+
+def test_census_of_an_idle_process_finds_nothing() -> None:
+    before = census.Census.take()
+    assert before.hazard() is None
