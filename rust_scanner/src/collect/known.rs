@@ -207,6 +207,7 @@ pub fn yields_nothing(name: &str) -> bool {
         || [
             "unittest.",
             "pytest.",
+            "_pytest.",
             "typing.",
             "typing_extensions.",
             "collections.abc.",

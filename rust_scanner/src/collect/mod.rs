@@ -38,7 +38,6 @@ use fixtures::Level;
 use marks::Marks;
 use namespace::Collector;
 use scope::Scope;
-use world::File;
 pub use world::{Query, Read, World};
 
 /// What a file is collected as.
@@ -86,8 +85,8 @@ const CHANGING_HOOKS: [&str; 6] = [
 struct Case<'a> {
     module: &'a Module,
     scope: Scope<'a>,
-    /// Nearest first.
-    conftests: Vec<&'a File>,
+    /// The conftest.py files above, nearest first, and the plugins that they and the module name.
+    plugins: Vec<Scope<'a>>,
     context: Context<'a>,
 }
 
@@ -103,14 +102,11 @@ pub fn collect(id: &str, path: &Path, source: &Source, context: Context) -> File
     };
     let world = context.world;
     let file = world.open(path, module);
+    let scope = Scope::of(world, file);
     let conftests = context.conftests.iter().map(|(path, module)| world.open(path, module));
-    let case = Case {
-        module: &file.module,
-        scope: Scope::of(world, file),
-        conftests: conftests.collect(),
-        context,
-    };
-    case.collect(id)
+    let conftests = conftests.map(|file| Scope::of(world, file)).collect();
+    let plugins = with_plugins(scope, conftests);
+    Case { module: &file.module, scope, plugins, context }.collect(id)
 }
 
 impl<'a> Case<'a> {
@@ -153,29 +149,18 @@ impl<'a> Case<'a> {
         doctests::module_name(path, &root, self.context.root, self.context.options.import_mode)
     }
 
-    /// Where fixtures of the module's tests are looked for, nearest first: itself, the conftest.py files
-    /// above, and the plugins that those name.
+    /// Where fixtures of the module's tests are looked for, nearest first.
     fn levels(&self) -> Vec<Level<'a>> {
-        let world = self.context.world;
-        let conftests = self.conftests.iter().map(|file| Scope::of(world, file));
-        let own: Vec<Scope> = std::iter::once(self.scope).chain(conftests).collect();
-        let plugins = own.iter().flat_map(|scope| plugins(*scope));
-        let mut scopes = own.clone();
-        for plugin in plugins {
-            if !scopes.iter().any(|known| known.is_beside(plugin)) {
-                scopes.push(plugin);
-            }
-        }
-        let plugins = scopes.into_iter().skip(1).map(Level::of_plugin);
+        let plugins = self.plugins.iter().copied().map(Level::of_plugin);
         std::iter::once(Level::of_module(self.scope)).chain(plugins).collect()
     }
 
     /// The `pytest_generate_tests` that see this module's tests.
     fn generator_hooks(&self) -> Vec<Generator<'a>> {
-        let conftests = self
-            .conftests
+        let plugins = self
+            .plugins
             .iter()
-            .map(|file| (file.module.as_ref(), "a conftest.py has pytest_generate_tests"));
+            .map(|plugin| (plugin.module, "a conftest.py has pytest_generate_tests"));
         let own = (self.module, "the module has pytest_generate_tests");
         let hook = |(module, reason): (&'a Module, &'static str)| {
             let names = match &module.names.get("pytest_generate_tests")?.value {
@@ -184,7 +169,7 @@ impl<'a> Case<'a> {
             };
             Some(Generator { reason, names })
         };
-        std::iter::once(own).chain(conftests).filter_map(hook).collect()
+        std::iter::once(own).chain(plugins).filter_map(hook).collect()
     }
 
     /// Why items that the text shows may not be there, or be called otherwise.
@@ -208,7 +193,7 @@ impl<'a> Case<'a> {
         };
         let hook = CHANGING_HOOKS
             .iter()
-            .find(|hook| self.conftests.iter().any(|conftest| changes(&conftest.module, hook)))?;
+            .find(|hook| self.plugins.iter().any(|plugin| changes(plugin.module, hook)))?;
         Some(format!("a conftest.py has {hook}"))
     }
 
@@ -222,7 +207,7 @@ impl<'a> Case<'a> {
             return Some(format!("unresolved star import of {}", star.module));
         }
         let has = |hook: &&&str| {
-            self.conftests.iter().any(|conftest| conftest.module.names.get(hook).is_some())
+            self.plugins.iter().any(|plugin| plugin.module.names.get(hook).is_some())
         };
         if let Some(hook) = ADDING_HOOKS.iter().find(has) {
             return Some(format!("a conftest.py has {hook}"));
@@ -235,6 +220,24 @@ impl<'a> Case<'a> {
             return None;
         }
         foreign::foreign_tests(self.scope, names, self.context.options)
+    }
+}
+
+/// The conftest.py files, and the plugins that they and the module itself name.
+fn with_plugins<'a>(own: Scope<'a>, conftests: Vec<Scope<'a>>) -> Vec<Scope<'a>> {
+    let mut found = conftests;
+    let mut next = 0;
+    let mut named = plugins(own);
+    loop {
+        for plugin in std::mem::take(&mut named) {
+            if !plugin.is_beside(own) && !found.iter().any(|known| known.is_beside(plugin)) {
+                found.push(plugin);
+            }
+        }
+        // Plugins may name others.
+        let Some(plugin) = found.get(next) else { return found };
+        named = plugins(*plugin);
+        next += 1;
     }
 }
 
