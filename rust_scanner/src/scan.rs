@@ -1,6 +1,5 @@
 //! A project's static test tree, kept up to date at the cost of what changed.
 
-use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -8,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rayon::prelude::*;
 
-use crate::collect::{Context, Query, World, collect};
+use crate::collect::{Context, Needs, Shared, World, collect};
 use crate::config::ProjectConfig;
 use crate::doctest;
 use crate::facts::{Facts, Overlays, Reading};
@@ -32,20 +31,6 @@ struct Scanned {
     tests: usize,
     /// Whether it is part of the tree: a module without doctests is not.
     is_shown: bool,
-}
-
-/// What a file's items depend on, besides itself and the conftest.py files above it.
-#[derive(Debug, Default)]
-struct Needs {
-    files: Vec<(PathBuf, Arc<Reading>)>,
-    queries: Vec<Query>,
-}
-
-impl Needs {
-    fn hold(&self, facts: &Facts, resolver: &Resolver) -> bool {
-        self.queries.iter().all(|query| query.holds(resolver))
-            && self.files.iter().all(|(path, reading)| Arc::ptr_eq(&facts.read(path), reading))
-    }
 }
 
 /// What readers see: never changed, only replaced.
@@ -98,7 +83,8 @@ impl Scan {
             let mut found = walk::walk(&self.config, &self.args, &read);
             let files = std::mem::take(&mut found.files);
             let walked = std::mem::take(&mut found.walked).into();
-            let scanned = |found| self.scanned(found, &pass, &resolver, &before);
+            let shared = Shared::default();
+            let scanned = |found| self.scanned(found, &pass, (&resolver, &shared), &before);
             let files: Vec<Arc<Scanned>> = files.into_par_iter().map(scanned).collect();
             let places = files
                 .iter()
@@ -128,7 +114,7 @@ impl Scan {
         let resolver = Arc::clone(&self.resolver.read().unwrap_or_else(PoisonError::into_inner));
         let scanned = pool::run(|| {
             let reading = facts.update(path, text);
-            self.collected(file.found.clone(), reading, facts, &resolver)
+            self.collected(file.found.clone(), reading, facts, (&resolver, &Shared::default()))
         });
         let is_new = scanned.items != file.items;
         let mut files = before.files.clone();
@@ -201,7 +187,7 @@ impl Scan {
         &self,
         found: FoundFile,
         facts: &Facts,
-        resolver: &Resolver,
+        (resolver, shared): (&Resolver, &Shared),
         before: &Snapshot,
     ) -> Arc<Scanned> {
         let known = before.places.get(&found.path).map(|&place| &before.files[place]);
@@ -213,11 +199,11 @@ impl Scan {
         if let Some(known) = known
             && Arc::ptr_eq(&known.reading, &reading)
             && is_same(&known.found, &found)
-            && known.needs.hold(facts, resolver)
+            && known.needs.hold(&|path| facts.read(path), resolver, shared)
         {
             return Arc::clone(known);
         }
-        Arc::new(self.collected(found, reading, facts, resolver))
+        Arc::new(self.collected(found, reading, facts, (resolver, shared)))
     }
 
     fn collected(
@@ -225,7 +211,7 @@ impl Scan {
         found: FoundFile,
         reading: Arc<Reading>,
         facts: &Facts,
-        resolver: &Resolver,
+        (resolver, shared): (&Resolver, &Shared),
     ) -> Scanned {
         let source = match reading.as_ref() {
             Ok(source) => source,
@@ -236,15 +222,10 @@ impl Scan {
                 return Scanned { tests: 0, found, reading, items, needs, is_shown };
             }
         };
-        let files = RefCell::new(Vec::new());
-        let read = |path: &Path| {
-            let reading = facts.read(path);
-            files.borrow_mut().push((path.to_owned(), Arc::clone(&reading)));
-            module(&reading)
-        };
-        let world = World::new(Some(resolver), &read);
+        let read = |path: &Path| facts.read(path);
+        let world = World::new(Some(resolver), &read, shared);
         let items = self.items(&found, source, &world);
-        let needs = Needs { queries: world.into_queries(), files: files.take() };
+        let needs = world.into_needs();
         let roles = found.roles;
         let is_empty = items.items.is_empty();
         // Of what only a collector of the project may take, Python without examples is mostly code.

@@ -38,7 +38,7 @@ use fixtures::Level;
 use marks::Marks;
 use namespace::Collector;
 use scope::Scope;
-pub use world::{Query, Read, World};
+pub use world::{Needs, Read, Shared, World};
 
 /// What a file is collected as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

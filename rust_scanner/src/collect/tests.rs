@@ -12,7 +12,8 @@ fn with_conftest(text: &str, conftest: &str) -> FileItems {
         Source::Foreign(_) => vec![],
     };
     let options = Options::default();
-    let world = World::new(None, &|_| None);
+    let shared = Shared::default();
+    let world = World::new(None, &|_| Arc::new(Err("not there".to_owned())), &shared);
     let roles = Roles { is_module: true, ..Roles::default() };
     let root = Path::new("/");
     let context = Context { options: &options, root, roles, conftests: &conftests, world: &world };

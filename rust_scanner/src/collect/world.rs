@@ -1,11 +1,14 @@
 //! The files that deciding about one file takes, read when they are asked for.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use elsa::FrozenMap;
+
+use crate::facts::Reading;
+use crate::parse::Source;
 
 use crate::resolve::{Resolution, Resolver};
 use crate::syntax::{Binding, Doubt, Expr, History, Import, Module, Namespace, Star, Value};
@@ -70,17 +73,75 @@ impl Query {
     }
 }
 
-/// Reads a file's facts; `None` where it is no Python that can be read.
-pub type Read<'w> = dyn Fn(&Path) -> Option<Arc<Module>> + 'w;
+/// What items, or the names of star imports, depend on in other files.
+#[derive(Debug, Default)]
+pub struct Needs {
+    files: Vec<(PathBuf, Arc<Reading>)>,
+    queries: Vec<Query>,
+    expanded: Vec<Arc<Expanded>>,
+}
+
+impl Needs {
+    /// Whether all of it is the same now.
+    pub fn hold(&self, read: &Read, resolver: &Resolver, shared: &Shared) -> bool {
+        self.queries.iter().all(|query| query.holds(resolver))
+            && self.files.iter().all(|(path, reading)| Arc::ptr_eq(&read(path), reading))
+            && self.expanded.iter().all(|expanded| shared.holds(expanded, read, resolver))
+    }
+}
+
+/// A module whose star imports have been followed.
+#[derive(Debug)]
+struct Expanded {
+    module: Arc<Module>,
+    needs: Needs,
+}
+
+/// What the worlds of one pass over the project have in common: star imports are followed once.
+#[derive(Debug, Default)]
+pub struct Shared {
+    expanded: Mutex<HashMap<PathBuf, Arc<Expanded>>>,
+    /// Whether what an earlier pass has followed holds, by address; the second keeps it alive.
+    held: Mutex<HashMap<usize, (bool, Arc<Expanded>)>>,
+}
+
+impl Shared {
+    fn get(&self, path: &Path) -> Option<Arc<Expanded>> {
+        self.expanded.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned()
+    }
+
+    fn put(&self, path: &Path, expanded: &Arc<Expanded>) {
+        let mut all = self.expanded.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(path.to_owned(), Arc::clone(expanded));
+    }
+
+    fn holds(&self, expanded: &Arc<Expanded>, read: &Read, resolver: &Resolver) -> bool {
+        let key = Arc::as_ptr(expanded).addr();
+        let known =
+            self.held.lock().unwrap_or_else(PoisonError::into_inner).get(&key).map(|it| it.0);
+        known.unwrap_or_else(|| {
+            let holds = expanded.needs.hold(read, resolver, self);
+            let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            held.insert(key, (holds, Arc::clone(expanded)));
+            holds
+        })
+    }
+}
+
+/// Reads a file's facts.
+pub type Read<'w> = dyn Fn(&Path) -> Arc<Reading> + 'w;
 
 /// The files around one file. Each is read once and stays where it is.
 pub struct World<'w> {
     resolver: Option<&'w Resolver>,
     read: &'w Read<'w>,
+    shared: &'w Shared,
     files: FrozenMap<PathBuf, Box<Option<File>>>,
     /// Files whose star imports are being followed: those that lead back are not.
     opening: RefCell<Vec<PathBuf>>,
-    asked: RefCell<Vec<Query>>,
+    /// Whether some led back.
+    led_back: Cell<bool>,
+    needs: RefCell<Needs>,
 }
 
 impl std::fmt::Debug for World<'_> {
@@ -91,19 +152,21 @@ impl std::fmt::Debug for World<'_> {
 
 impl<'w> World<'w> {
     /// Without a resolver, no import leads anywhere.
-    pub fn new(resolver: Option<&'w Resolver>, read: &'w Read<'w>) -> Self {
+    pub fn new(resolver: Option<&'w Resolver>, read: &'w Read<'w>, shared: &'w Shared) -> Self {
         Self {
             resolver,
             read,
+            shared,
             files: FrozenMap::new(),
             opening: RefCell::default(),
-            asked: RefCell::default(),
+            led_back: Cell::new(false),
+            needs: RefCell::default(),
         }
     }
 
-    /// What was asked of the resolver.
-    pub fn into_queries(self) -> Vec<Query> {
-        self.asked.into_inner()
+    /// What was read and asked.
+    pub fn into_needs(self) -> Needs {
+        self.needs.into_inner()
     }
 
     /// Take in a file that is at hand.
@@ -121,15 +184,27 @@ impl<'w> World<'w> {
         if let Some(known) = self.files.get(path) {
             return known.as_ref();
         }
-        let file = (self.read)(path)
+        let file = self
+            .module(path)
             .map(|module| File { path: path.to_owned(), module: self.expanded(path, module) });
         self.files.insert(path.to_owned(), Box::new(file)).as_ref()
+    }
+
+    /// What the file at `path` says by itself, if it is Python that can be read.
+    fn module(&self, path: &Path) -> Option<Arc<Module>> {
+        let reading = (self.read)(path);
+        let module = match reading.as_ref() {
+            Ok(Source::Module(module)) => Some(Arc::clone(module)),
+            _ => None,
+        };
+        self.needs.borrow_mut().files.push((path.to_owned(), reading));
+        module
     }
 
     /// What an import of `from` names.
     pub fn resolve(&self, from: &Path, module: &str, level: usize) -> Resolution {
         let Some(resolver) = self.resolver else { return Resolution::Missing };
-        let known = self.asked.borrow().iter().find_map(|query| match query {
+        let known = self.needs.borrow().queries.iter().find_map(|query| match query {
             Query::Import { from: file, module: known, level: dots, answer }
                 if *dots == level && known == module && file == from =>
             {
@@ -146,7 +221,7 @@ impl<'w> World<'w> {
     }
 
     fn note(&self, query: Query) {
-        self.asked.borrow_mut().push(query);
+        self.needs.borrow_mut().queries.push(query);
     }
 
     /// The module `name` in a package.
@@ -158,7 +233,7 @@ impl<'w> World<'w> {
             name: name.to_owned(),
             answer: answer.clone(),
         };
-        if !self.asked.borrow().contains(&query) {
+        if !self.needs.borrow().queries.contains(&query) {
             self.note(query);
         }
         answer
@@ -181,12 +256,35 @@ impl<'w> World<'w> {
     /// `module` with its star imports replaced by imports of the names they bind; those that are not
     /// known stay.
     fn expanded(&self, path: &Path, module: Arc<Module>) -> Arc<Module> {
-        let is_open =
-            |open: &Vec<PathBuf>| open.len() > MAX_STARS || open.iter().any(|p| p == path);
-        if module.names.stars.is_empty() || is_open(&self.opening.borrow()) {
+        if module.names.stars.is_empty() {
             return module;
         }
-        self.opening.borrow_mut().push(path.to_owned());
+        let opening = self.opening.borrow();
+        if opening.len() > MAX_STARS || opening.iter().any(|open| open == path) {
+            self.led_back.set(true);
+            return module;
+        }
+        let expanded = self.shared.get(path).unwrap_or_else(|| {
+            // What this takes is noted apart, for all others that import the same.
+            let inner = World::new(self.resolver, self.read, self.shared);
+            inner.opening.borrow_mut().extend(opening.iter().cloned());
+            inner.opening.borrow_mut().push(path.to_owned());
+            let module = inner.with_stars(path, &module);
+            let led_back = inner.led_back.get();
+            let expanded = Arc::new(Expanded { module, needs: inner.into_needs() });
+            if led_back {
+                self.led_back.set(true);
+            } else {
+                self.shared.put(path, &expanded);
+            }
+            expanded
+        });
+        let module = Arc::clone(&expanded.module);
+        self.needs.borrow_mut().expanded.push(expanded);
+        module
+    }
+
+    fn with_stars(&self, path: &Path, module: &Module) -> Arc<Module> {
         let mut names = Expansion::of(&module.names);
         for star in &module.names.stars {
             match self.exported(path, star) {
@@ -194,8 +292,7 @@ impl<'w> World<'w> {
                 None => names.left.push(star.clone()),
             }
         }
-        self.opening.borrow_mut().pop();
-        let mut expanded = Module::clone(&module);
+        let mut expanded = module.clone();
         expanded.names = names.finish(&module.names.doubts);
         Arc::new(expanded)
     }
@@ -205,6 +302,7 @@ impl<'w> World<'w> {
         let (module, level) = split(&star.module);
         let Resolution::Source(source) = self.resolve(path, module, level) else { return None };
         if self.opening.borrow().contains(&source) {
+            self.led_back.set(true);
             return None;
         }
         Some(Exported::of(&self.file(&source)?.module.names))
