@@ -156,6 +156,10 @@ impl<'a> Collector<'a> {
             by_class.push((*scope, own.collect()));
         }
         let range = container.place.map(|place| self.items[place].range);
+        if lineage.is_patched() {
+            let inherited = patched(&mut by_class);
+            by_class.splice(0..0, inherited);
+        }
         for (scope, bindings) in by_class.into_iter().rev() {
             // What is written elsewhere is shown at the class that inherits it.
             let range = range.filter(|_| container.range.is_some() || !scope.is_beside(self.scope));
@@ -240,6 +244,23 @@ impl<'a> Collector<'a> {
                     || matches_name(&binding.name, &self.options.python_functions))
         })
     }
+}
+
+/// Take inherited tests out: `mock.patch` on a class sets all of them anew, in alphabetical order, behind
+/// its own. The last one comes first here.
+fn patched<'a>(
+    by_class: &mut [(Scope<'a>, Vec<&'a Binding>)],
+) -> Vec<(Scope<'a>, Vec<&'a Binding>)> {
+    let mut inherited = Vec::new();
+    for (scope, bindings) in by_class.iter_mut().skip(1) {
+        let (tests, others): (Vec<_>, Vec<_>) = std::mem::take(bindings)
+            .into_iter()
+            .partition(|binding| binding.name.starts_with("test"));
+        *bindings = others;
+        inherited.extend(tests.into_iter().map(|binding| (*scope, vec![binding])));
+    }
+    inherited.sort_by(|a, b| b.1[0].name.cmp(&a.1[0].name));
+    inherited
 }
 
 /// The function that a method's name is bound to, and the scope of its decorators.

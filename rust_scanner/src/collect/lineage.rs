@@ -113,6 +113,13 @@ impl<'a> Lineage<'a> {
         self.classes.iter().find_map(|member| Some((*member, member.class.names.get(name)?)))
     }
 
+    /// Whether `mock.patch` is applied to the class itself.
+    pub fn is_patched(&self) -> bool {
+        self.classes.first().is_some_and(|Member { class, scope }| {
+            Decorated::by(&class.decorators, scope.outside()).is_patched
+        })
+    }
+
     /// Whether pytest passes over a class of this kind with a warning, and not a `TestCase`.
     pub fn has_constructor(&self) -> bool {
         self.has_constructor && !self.is_unittest

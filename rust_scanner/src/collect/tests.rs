@@ -122,3 +122,11 @@ fn counts() {
     let text = "import pytest\n@pytest.mark.parametrize('x', [1, 2])\ndef test_1(x): pass\ndef test_2(): pass\n";
     assert_eq!(file(text).tests(), 3);
 }
+
+#[test]
+fn patching_a_class_moves_inherited_tests_behind_its_own() {
+    let text = "from unittest.mock import patch\nclass A:\n  def test_b(self): pass\n  def test_a(self): pass\n\
+                @patch('x.y', 1)\nclass TestB(A):\n  def test_c(self): pass\n";
+    let expected = ["test_c", "test_a", "test_b"].map(|name| format!("TestB::{name}"));
+    assert_eq!(leaves(&file(text)), expected);
+}
