@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,8 @@ log = logging.getLogger("fastcollect.growth")
 
 STEP_TIMEOUT = 120.0
 """Seconds that one step of imports may take before it is given up."""
+SNAPSHOT_TIMEOUT = 2.0
+"""Seconds to wait for a moment at which no input has just been changed."""
 MAX_LIBRARIES = 1000
 """Leading imports of one step that are executed ahead of it."""
 MAX_SKIPS = 100
@@ -41,6 +43,8 @@ class _Outcome:
     report: dict[str, Any] | None
     barriers: list[tuple[int, str | None, str]]
     """(step, module, reason) for each that must not happen ahead of time."""
+    contained: frozenset[int] = frozenset()
+    """Those of the steps that change nothing outside of their own module."""
 
 
 async def grow(
@@ -80,7 +84,7 @@ async def grow(
         began_ns = time.time_ns()
         probe = await _execute(parent, {**plan, "probe": True, "generators": {}})
         if probe.report is None or probe.barriers:
-            wanted.add(probe.barriers)
+            wanted.add(probe.barriers, probe.contained)
             continue
         if stage.libraries and float(probe.report["elapsed_ms"]) < CUT_MS / 2:
             return None
@@ -94,7 +98,7 @@ async def grow(
         generators = probe.report["generators"]
         real = await _execute(parent, {**plan, "probe": False, "generators": generators})
         if real.report is None or real.checkpoint is None:
-            wanted.add(real.barriers)
+            wanted.add(real.barriers, frozenset())
             continue
         pid, link, events = real.checkpoint
         try:
@@ -172,7 +176,9 @@ class _Libraries:
         """Whether there is none that could still be imported."""
         return self.libraries <= 0
 
-    def add(self, barriers: Sequence[tuple[int, str | None, str]]) -> None:
+    def add(
+        self, barriers: Sequence[tuple[int, str | None, str]], contained: Collection[int]
+    ) -> None:
         """Stop before the first that must not happen ahead of time."""
         if not barriers:
             self.libraries = 0
@@ -223,8 +229,14 @@ class _Leftovers:
         """Whether there is no step that could still be executed."""
         return self.last - self.first <= sum(entry.isdigit() for entry in self.skip)
 
-    def add(self, barriers: Sequence[tuple[int, str | None, str]]) -> None:
-        """Leave out what an attempt found, as little of it as can be."""
+    def add(
+        self, barriers: Sequence[tuple[int, str | None, str]], contained: Collection[int]
+    ) -> None:
+        """Leave out what an attempt found, as little of it as can be.
+
+        What follows a step may depend on what it does, and is left out with it; unless the step is
+        among the `contained`.
+        """
         for step, module, reason in barriers:
             if step >= self.last:
                 continue
@@ -234,14 +246,14 @@ class _Leftovers:
             elif f"{step}:shallow" not in self.skip:
                 self._explain(segment.path or "", reason)
                 self.skip.add(f"{step}:shallow")
-                if segment.kind == "conftest":
-                    # All after it may depend on what it does: only what it imports is had early.
+                if step not in contained:
+                    # Only what it imports before it does anything is had early.
                     self.last = step + 1
                     self.ends_here = True
             else:
                 self.skip.discard(f"{step}:shallow")
                 self.skip.add(str(step))
-                if segment.kind == "conftest":
+                if step not in contained:
                     self.last = step
                     self.ends_here = True
         if len(self.skip) - self._given > MAX_SKIPS:
@@ -283,12 +295,14 @@ async def _snapshot(
     remote = mounts.first_remote([*files, *directories], mounts.current())
     if remote is not None:
         raise Failed(f"{remote[0]} is on a file system whose stats may lag ({remote[1].kind})")
-    while True:
+    deadline = time.monotonic() + SNAPSHOT_TIMEOUT
+    while time.monotonic() < deadline:
         inputs = await asyncio.to_thread(InputSet, files, directories, beginnings)
         age = time.time_ns() - inputs.newest_ctime_ns
         if age > RACY_NS or age < -RACY_NS:
             return inputs
         await asyncio.sleep(RACY_NS / 1e9)
+    raise Failed("its inputs keep changing")
 
 
 async def _execute(parent: Checkpoint, plan: dict[str, Any]) -> _Outcome:
@@ -332,7 +346,8 @@ async def _follow(
             return _Outcome(None, None, [(index, message["module"], str(message["reason"]))])
         elif event == "ready" and plan["probe"]:
             link.close()
-            return _Outcome(None, message, [(i, m, r) for i, m, r in message["barriers"]])
+            barriers = [(i, m, r) for i, m, r in message["barriers"]]
+            return _Outcome(None, message, barriers, frozenset(message["contained"]))
         elif event == "ready":
             return _Outcome((pid, link, events), message, [])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -158,6 +159,11 @@ def fits(warmth: Warmth, environ: Mapping[str, str]) -> bool:
         return False
     whole = warmth.whole_environ
     return whole is None or _differing_variable(whole, environ) is None
+
+
+def without_modules(record: Record) -> Record:
+    """The part of a record that does not depend on which test files there are."""
+    return dataclasses.replace(record, segments=record.segments[: first_module(record)])
 
 
 def loaded_conftests(record: Record, last: int) -> tuple[str, ...]:

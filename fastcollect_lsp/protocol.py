@@ -234,6 +234,8 @@ class Record:
     """The hook because of which modules are counted as influenced."""
     idle_timeout_min: float
     """Minutes without use after which the project wants its server to end."""
+    listings: dict[str, str] = dataclasses.field(default_factory=dict)
+    """What each of the directories held when it was listed (`listing.digest`)."""
 
 
 def to_json(message: Any) -> dict[str, Any]:

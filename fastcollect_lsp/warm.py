@@ -9,8 +9,9 @@ import dataclasses
 import itertools
 import logging
 import os
+import signal
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,8 @@ MAX_RUNS = max(8, 4 * (os.cpu_count() or 1))
 """Warm runs at the same time, unless FASTCOLLECT_MAX_RUNS says otherwise."""
 TURN_TIMEOUT = 10.0
 """Seconds for which it waits, before it runs cold."""
+FORK_TIMEOUT = 6.0
+"""Seconds in which a checkpoint has to fork; longer than any caller waits."""
 MAX_WAIT = 3.0
 """Seconds for which a run waits at most for a checkpoint that is being made."""
 
@@ -77,6 +80,8 @@ class Warm:
     """Warm runs at the same time; the next one waits for one of them to end."""
     active: set[str] = field(default_factory=set)
     """Runs that have begun and not ended."""
+    _forked: dict[str, asyncio.Event] = field(default_factory=dict)
+    """Of runs that a checkpoint has been asked to fork: set when it has."""
     _tasks: set[asyncio.Future[None]] = field(default_factory=set)
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a run ends."""
@@ -145,7 +150,7 @@ class Warm:
         checkpoint = decision.checkpoint
         if checkpoint is not None:
             run_id = str(next(_run_ids))
-            self.active.add(run_id)
+            self._begin(run_id)
             self.last_run = LastRun(
                 "warm", decision.reason, checkpoint.name, proof_ms=decision.proof_ms
             )
@@ -153,7 +158,7 @@ class Warm:
                 channel = os.dup(fds[3]) if checkpoint.spare else -1
                 await send_run(checkpoint, run_id, request, fds, decision.record)
             except OSError as error:
-                self.active.discard(run_id)
+                self._end(run_id)
                 lost = f"the checkpoint {checkpoint.name} is gone ({error.strerror})"
                 decision = dataclasses.replace(decision, checkpoint=None, reason=lost)
         served = "warm" if decision.checkpoint is not None else "cold"
@@ -162,6 +167,8 @@ class Warm:
             return {"served": "cold", "reason": decision.reason, "record": decision.record}
         if checkpoint is not None and checkpoint.spare:
             self._use_up(checkpoint, channel, run_id)
+        elif checkpoint is not None:
+            self._spawn(self._see_forked(checkpoint, run_id))
         self.pool.use(request.key.selection)
         return {"served": "warm", "checkpoint": decision.reason}
 
@@ -200,9 +207,56 @@ class Warm:
             wall_ms = (time.perf_counter() - began) * 1000
             self._on_event({"event": "ended", "id": run_id, "status": status, "wall_ms": wall_ms})
 
-        task = asyncio.ensure_future(see_to_its_end())
+        self._spawn(see_to_its_end())
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _begin(self, run_id: str) -> None:
+        self.active.add(run_id)
+        self._forked[run_id] = asyncio.Event()
+
+    def _end(self, run_id: str) -> None:
+        self.active.discard(run_id)
+        self._forked.pop(run_id, None)
+        self._ended.set()
+
+    async def _see_forked(self, checkpoint: Checkpoint, run_id: str) -> None:
+        """Give up a checkpoint that does not fork, as one that was stopped: the caller has gone on
+        without it by then, but its descriptors would lie there for ever."""
+        forked = asyncio.ensure_future(self._forked[run_id].wait())
+        closed = asyncio.ensure_future(checkpoint.link.closed.wait())
+        await asyncio.wait(
+            {forked, closed}, timeout=FORK_TIMEOUT, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not forked.done() and not closed.done():
+            log.warning("checkpoint %s does not answer: killed", checkpoint.name)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(checkpoint.pid, signal.SIGKILL)
+            self.pool.remove([checkpoint])
+            if checkpoint.record is not None:
+                self.warming.want(checkpoint.record, seen=False)
+        if not forked.done():
+            self._end(run_id)
+        forked.cancel()
+        closed.cancel()
+
+    def _watch_end(self, run_id: str, pid: int) -> None:
+        """See a run end even if its checkpoint is given up before and cannot tell."""
+        try:
+            fd = os.pidfd_open(pid)
+        except (AttributeError, OSError):
+            return  # it has ended; or its checkpoint will tell
+        loop = asyncio.get_running_loop()
+
+        def ended() -> None:
+            loop.remove_reader(fd)
+            os.close(fd)
+            loop.call_later(1.0, self._end, run_id)  # its checkpoint may have more to tell
+
+        loop.add_reader(fd, ended)
 
     def _note(self, decision: Decision, served: str) -> None:
         self.runs[served] += 1
@@ -222,11 +276,15 @@ class Warm:
 
     def _on_event(self, message: dict[str, Any]) -> None:
         event, run_id = message.get("event"), str(message.get("id"))
-        if event == "forked" and self.last_run is not None:
-            self.last_run = dataclasses.replace(self.last_run, fork_ms=float(message["fork_ms"]))
+        if event == "forked":
+            if run_id in self._forked:
+                self._forked[run_id].set()
+                self._watch_end(run_id, int(message["pid"]))
+            if self.last_run is not None:
+                fork_ms = float(message["fork_ms"])
+                self.last_run = dataclasses.replace(self.last_run, fork_ms=fork_ms)
         elif event == "ended":
-            self.active.discard(run_id)
-            self._ended.set()
+            self._end(run_id)
             status = int(message["status"])
             code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
             if self.last_run is not None and self.last_run.served == "warm":

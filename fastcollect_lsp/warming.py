@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from . import policy, protocol
+from . import listing, policy, protocol
 from .checkpoint import Checkpoint, Failed, start_zygote
 from .growth import grow
 from .pool import MAX_SELECTIONS, Pool
@@ -33,7 +33,7 @@ MAX_DELAY = 30.0
 
 
 @dataclass(frozen=True)
-class _Wish:
+class Wish:
     """A selection to be made warm."""
 
     record: Record
@@ -42,7 +42,7 @@ class _Wish:
 
 
 @dataclass
-class _Progress:
+class Progress:
     """What is being made, and how long that takes."""
 
     record: Record
@@ -73,13 +73,13 @@ class Warming:
     """The zygote's interpreter (canonical JSON)."""
     failure: str | None = None
     building: str | None = None
-    progress: _Progress | None = None
+    progress: Progress | None = None
     history: collections.deque[Warmup] = field(
         default_factory=lambda: collections.deque(maxlen=MAX_HISTORY)
     )
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while nothing is being made."""
-    _wishes: collections.OrderedDict[str, _Wish] = field(default_factory=collections.OrderedDict)
+    _wishes: collections.OrderedDict[str, Wish] = field(default_factory=collections.OrderedDict)
     _records: collections.OrderedDict[str, Record] = field(default_factory=collections.OrderedDict)
     """The latest record of each selection that is kept warm."""
     _edited: collections.OrderedDict[str, str] = field(default_factory=collections.OrderedDict)
@@ -99,6 +99,11 @@ class Warming:
 
     # ---------------------------------------------------------------- wishes
 
+    @property
+    def wishes(self) -> list[Wish]:
+        """What is still to be made; the last is the next."""
+        return list(self._wishes.values())
+
     def want(self, record: Record, seen: bool = True) -> None:
         """Have this selection warm soon; replaces an older wish for the same selection.
 
@@ -111,9 +116,10 @@ class Warming:
         self._records[selection] = record
         self._records.move_to_end(selection)
         while len(self._records) > MAX_SELECTIONS:
-            self._records.popitem(last=False)
+            forgotten, _ = self._records.popitem(last=False)
+            self._wishes.pop(forgotten, None)
         self._wishes.pop(selection, None)
-        self._wishes[selection] = _Wish(record, seen)
+        self._wishes[selection] = Wish(record, seen)
         self.idle.clear()
         self._wake.set()
 
@@ -200,7 +206,7 @@ class Warming:
         if excess > 0:
             await asyncio.sleep(min(0.1 * 2**excess, MAX_DELAY))
 
-    async def _make(self, wish: _Wish) -> None:
+    async def _make(self, wish: Wish) -> None:
         self.building = "starting the interpreter" if self.pool.zygote is None else "proving"
         self.failure = None
         self.on_change()
@@ -213,8 +219,11 @@ class Warming:
             self.building = self.progress = None
             self.on_change()
 
-    async def _build(self, wish: _Wish) -> None:
+    async def _build(self, wish: Wish) -> None:
         began, record = time.monotonic(), wish.record
+        if not await asyncio.to_thread(listing.holds, record.listings):
+            # Which test files there are, and in which order, only the next run will say.
+            record = policy.without_modules(record)
         parent = await self._zygote_for(record)
         kept, changed = await self._still_good(record)
         stages = self._stages(record, kept)
@@ -375,13 +384,13 @@ class Warming:
         record: Record,
         stages: Collection[policy.Stage],
         kept: Collection[Checkpoint],
-    ) -> _Progress:
+    ) -> Progress:
         """How long it will take to make what is missing: every step is executed twice."""
         todo = [stage for stage in stages if _same(kept, stage) is None]
         costs = self._costs(record)
         done = max((point.last for point in kept), default=0)
         missing = sum(costs[done:]) if todo else 0.0
-        return _Progress(
+        return Progress(
             record,
             time.monotonic(),
             total_ms=2 * missing + policy.STAGE_MS * len(todo),

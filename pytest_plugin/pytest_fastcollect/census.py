@@ -37,7 +37,7 @@ _LIMITS = tuple(getattr(resource, name) for name in dir(resource) if name.starts
 _C_LIBRARY_SIGNALS = 0b11 << 31
 """32 and 33, which the C library catches for itself once there is a thread."""
 _STATUS = re.compile(
-    rb"VmSize:\s*(\d+).*Threads:\s*(\d+)\n.*SigBlk:\s*(\w+)\nSigIgn:\s*(\w+)\nSigCgt:\s*(\w+)",
+    rb"VmSize:\s*(\d+).*VmData:\s*(\d+).*Threads:\s*(\d+)\n.*SigBlk:\s*(\w+)\nSigIgn:\s*(\w+)\nSigCgt:\s*(\w+)",
     re.DOTALL,
 )
 """`/proc/self/status`."""
@@ -123,8 +123,7 @@ class Census:
     children: bool
     mappings: int
     size: int
-    """Virtual memory in kB when mappings were last looked at: as long as it is the same, so are
-    they."""
+    """`_Kernel.size` when mappings were last looked at: as long as it is the same, so are they."""
     signals: tuple[int, ...]
     """As `_Kernel.signals`."""
     umask: int
@@ -216,7 +215,7 @@ class _Kernel:
     """What the kernel says of this process."""
 
     size: int
-    """Virtual memory in kB."""
+    """Virtual memory in kB, less what is private and writable: what a heap grows by."""
     threads: int
     signals: tuple[int, ...]
     """Blocked, ignored and caught: handlers that C code has installed are among them."""
@@ -230,9 +229,9 @@ class _Kernel:
             found = None
         if found is None:
             return cls(0, threading.active_count(), ())
-        size, threads, *masks = found.groups()
+        size, data, threads, *masks = found.groups()
         signals = tuple(int(mask, 16) & ~_C_LIBRARY_SIGNALS for mask in masks)
-        return cls(int(size), int(threads), signals)
+        return cls(int(size) - int(data), int(threads), signals)
 
 
 def _umask() -> int:

@@ -33,8 +33,6 @@ class Unforkable:
 UNFORKABLE = (
     Unforkable("mpi4py.MPI", None, "MPI must not be forked once it is initialised"),
     Unforkable("torch.cuda", "_initialized", "CUDA must not be forked once it is initialised"),
-    Unforkable("cupy", None, "CUDA must not be forked once it is initialised"),
-    Unforkable("pycuda.autoinit", None, "CUDA must not be forked once it is initialised"),
 )
 """Never checkpointed past."""
 

@@ -138,7 +138,7 @@ class _Walk:
             whole = last + 1 >= len(ends) and not source.endswith((b"\n", b"\r"))
             self._extents[path] = WHOLE_FILE if whole else ends[min(last, len(ends) - 1)]
             self._statement(statement, package)
-            self._bound[path].update(_bindings(statement))
+            self._bound[path].update(bindings(statement))
         self._extents[path] = WHOLE_FILE
         self._stack.pop()
 
@@ -179,10 +179,10 @@ class _Walk:
 
     def _means(self, node: ast.expr) -> str | None:
         """The dotted name that an expression stands for, by the imports of its file."""
-        dotted = _dotted(node)
-        if dotted is None:
+        name = dotted(node)
+        if name is None:
             return None
-        first, _, rest = dotted.partition(".")
+        first, _, rest = name.partition(".")
         imported = self._bound[self._stack[-1]].get(first)
         return f"{imported}.{rest}".rstrip(".") if imported else None
 
@@ -213,13 +213,15 @@ class _Walk:
             has = self._bound.get(self._files.get(name, ""), {})
             if attribute in has:
                 continue
+            if "__getattr__" in has:
+                raise _Unclean  # asked for any other name, submodules included (PEP 562)
             if "*" in (attribute, *has) and name in self._packages:
                 raise _Unclean  # which submodules that imports depends on `__all__`
             if attribute != "*" and self._find(f"{name}.{attribute}") is not None:
                 self.module(f"{name}.{attribute}")
 
 
-def _bindings(statement: ast.stmt) -> dict[str, str]:
+def bindings(statement: ast.AST) -> dict[str, str]:
     """The names that a statement may bind in its module, each with the dotted name it imports."""
     bound: dict[str, str] = {}
     for node in ast.walk(statement):
@@ -244,16 +246,17 @@ def _only_imports(statement: ast.Try) -> bool:
     body = statement.body + statement.orelse
     imports = all(isinstance(nested, (ast.Import, ast.ImportFrom)) for nested in body)
     handled = all(
-        handler.type is not None and _dotted(handler.type) in _IMPORT_ERRORS
+        handler.type is not None and dotted(handler.type) in _IMPORT_ERRORS
         for handler in statement.handlers
     )
     return imports and handled and not statement.finalbody
 
 
-def _dotted(node: ast.expr) -> str | None:
+def dotted(node: ast.expr) -> str | None:
+    """`a.b.c` where an expression is nothing but that."""
     if isinstance(node, ast.Name):
         return node.id
-    if isinstance(node, ast.Attribute) and (base := _dotted(node.value)):
+    if isinstance(node, ast.Attribute) and (base := dotted(node.value)):
         return f"{base}.{node.attr}"
     return None
 

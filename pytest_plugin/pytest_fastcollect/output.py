@@ -45,14 +45,32 @@ class Held:
         self.namespace[self.key] = getattr(sys, self.stream)
 
 
+@dataclass(frozen=True)
+class HeldDefault:
+    """A stream that is the default of an argument: `def show(file=sys.stdout)`."""
+
+    functions: tuple[types.FunctionType, ...]
+    """Those that share the defaults."""
+    index: int
+    stream: str
+
+    def restore(self) -> None:
+        """As `Held.restore`."""
+        for function in self.functions:
+            defaults = list(function.__defaults__ or ())
+            defaults[self.index] = getattr(sys, self.stream)
+            function.__defaults__ = tuple(defaults)
+
+
 class Output:
     """Stands in for the standard streams and notices who writes to them or keeps hold of them."""
 
     def __init__(self) -> None:
         self._fd = os.memfd_create("output") if hasattr(os, "memfd_create") else _unlinked()
         self._streams: dict[str, TextIO] = {}
-        self._held: list[Held] = []
-        self._known: set[tuple[int, str]] = set()
+        self._held: list[Held | HeldDefault] = []
+        self._known: set[tuple[int, str | int]] = set()
+        """(object, key or index) for each place that is known to be a stream."""
 
     @contextlib.contextmanager
     def watch(self) -> Iterator[None]:
@@ -96,7 +114,7 @@ class Output:
             stream.flush()
         return os.fstat(self._fd).st_size
 
-    def held(self) -> list[Held]:
+    def held(self) -> list[Held | HeldDefault]:
         """Streams that were kept since the last call, as far as they can be put right in a run."""
         self._look_for_held()
         held, self._held = self._held, []
@@ -121,25 +139,43 @@ class Output:
         gc.collect()
         counts = self._count()
         for name, before, now in zip(self._streams, self._references, counts, strict=True):
-            found = list(self._holders(name))
+            if now == before:
+                continue  # to look for what refers to an object is to look at all objects
+            found = dict(self._holders(name))
             if len(found) != now - before:
                 return self._unknown_holder(name)
-            self._held += found
-            self._known.update((id(held.namespace), held.key) for held in found)
+            self._held += found.values()
+            self._known.update(found)
         self._references = counts
         return None
 
-    def _holders(self, name: str) -> Iterator[Held]:
-        """Attributes of objects, and globals of modules, that are a stream and were not before."""
+    def _holders(self, name: str) -> Iterator[tuple[tuple[int, str | int], Held | HeldDefault]]:
+        """Places that are a stream and were not before: attributes, globals and defaults."""
         stream = self._streams[name]
         ours = {id(self._streams), id(sys.__dict__)}
         for holder in gc.get_referrers(stream):
+            if type(holder) is tuple:
+                yield from self._in_defaults(holder, name)
+                continue
             namespace = holder if type(holder) is dict else getattr(holder, "__dict__", None)
             if type(namespace) is not dict or id(namespace) in ours:
                 continue
             for key, value in list(namespace.items()):
                 if value is stream and (id(namespace), key) not in self._known:
-                    yield Held(namespace, key, name)
+                    yield (id(namespace), key), Held(namespace, key, name)
+
+    def _in_defaults(
+        self, defaults: tuple[Any, ...], name: str
+    ) -> Iterator[tuple[tuple[int, str | int], HeldDefault]]:
+        functions = tuple(
+            function
+            for function in gc.get_referrers(defaults)
+            if isinstance(function, types.FunctionType) and function.__defaults__ is defaults
+        )
+        for index, value in enumerate(defaults):
+            place = (id(defaults), index)
+            if functions and value is self._streams[name] and place not in self._known:
+                yield place, HeldDefault(functions, index, name)
 
     def _unknown_holder(self, name: str) -> str:
         """What refers to a stream, as well as that can be told."""

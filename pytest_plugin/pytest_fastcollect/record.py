@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from _pytest.assertion.rewrite import AssertionRewritingHook
 
+from fastcollect_lsp import listing
 from fastcollect_lsp.protocol import Record, RunKey, Segment
 
 from . import hooks
@@ -31,6 +32,7 @@ class Recorder:
         self._seen: set[str] = set()
         self._segments: list[Segment] = []
         self._directories: list[str] = []
+        self._listings: dict[str, str] = {}
         self._depth = 0
         self._environ = dict(os.environ)
         self._finished = False
@@ -105,7 +107,9 @@ class Recorder:
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
         if isinstance(collector, (pytest.Session, pytest.Directory)):
             if not isinstance(collector, pytest.Session):
-                self._directories.append(str(collector.path))
+                directory = str(collector.path)
+                self._directories.append(directory)
+                self._listings.setdefault(directory, listing.digest(directory))
             return (yield)
         outer = self._depth == 0
         self._depth += 1
@@ -148,6 +152,7 @@ class Recorder:
             tests=tests,
             hooks=self._hooks,
             idle_timeout_min=_idle_timeout(config),
+            listings=self._listings,
         )
 
 

@@ -34,8 +34,9 @@ from _pytest.pathlib import import_path, resolve_package_path
 
 from fastcollect_lsp.protocol import Record, Segment
 
-from . import bytecode, census
+from . import bytecode, census, hooks
 from .audit import Audit, Forbidden
+from .contained import imported_names, keeps_to_itself
 from .generators import reseed
 from .leading import Import, leading_imports
 from .modules import importable, is_neutral, new_modules, peek
@@ -92,6 +93,9 @@ class Report:
     whole_environ: bool = False
     generators: dict[str, str] = field(default_factory=dict)
     barriers: list[tuple[int, str | None, str]] = field(default_factory=list)
+    contained: list[int] = field(default_factory=list)
+    """Steps with barriers that change nothing outside of their own module: what follows them does
+    not depend on them."""
     """Of a probe: (step, module, reason) for each that must not happen ahead of time."""
     modules: int = 0
     elapsed_ms: float = 0.0
@@ -162,7 +166,9 @@ class Replay:
         ):
             self._baseline = census.Census.take()
             for index in range(self._plan.first, self._plan.last):
-                if str(index) not in self._plan.skip:
+                if str(index) in self._plan.skip:
+                    self._diverges(self._plan.record.segments[index])
+                else:
                     self._announce(index)
                     self._attempt(index, self._plan.record.segments[index])
             if self._plan.libraries:
@@ -194,11 +200,33 @@ class Replay:
         self.report.barriers.append((index, barrier.module, str(barrier)))
         assert self._audit is not None
         with self._audit.paused():
+            if index < self._plan.last and self._is_contained(self._plan.record.segments[index]):
+                self.report.contained.append(index)
             self._output.rebase()
             self._baseline = census.Census.take()
         observed = self._audit.take()  # the next step is not to be blamed for this one
         self._read(observed.files)
         self.report.directories |= observed.directories
+
+    def _is_contained(self, segment: Segment) -> bool:
+        """Whether what a step does shows nowhere but in its own module and in libraries that are
+        imported ahead all the same."""
+        if segment.path is None:
+            return False
+        try:
+            source = Path(segment.path).read_bytes()
+        except OSError:
+            return False
+        others = set(segment.modules) - {segment.unit}
+        if any(self._would_be_of_project(name) for name in others):
+            return False
+        if others & imported_names(source) - set(self._names_ahead(segment)):
+            return False
+        return keeps_to_itself(source)
+
+    def _would_be_of_project(self, name: str) -> bool:
+        spec = self._find(name)
+        return spec is None or self._is_first_party(spec)
 
     def _set_environ(self) -> None:
         """The caller's environment, with what pytest and the steps before this one add to it."""
@@ -258,6 +286,8 @@ class Replay:
             raise Barrier("cannot be imported")
         if segment.kind == "opaque" and not shallow:
             raise Barrier("imported in a way of its own")
+        if self._diverges(segment):
+            raise Barrier("sys.path is not what it was in the recorded run")
         sys.path[:] = segment.sys_path
         self.report.directories.update(map(os.path.abspath, segment.sys_path))
         effects = Effects()
@@ -268,9 +298,21 @@ class Replay:
             finally:
                 modules = new_modules(self._seen)
         self._compare(index, segment, modules)
+        self._compare_plugins(segment, modules)
         self._compare_environ(segment)
         added = self._stash.add(modules, self._starts.starts, index, segment.path)
         self._keep(index, added, effects, generators, caught)
+        self._stash.path = effects.path_after if segment.path is not None and not shallow else None
+
+    def _diverges(self, segment: Segment) -> bool:
+        """Whether an edited file has made another `sys.path` than the record goes on with.
+
+        Only where files were edited: hooks may change it between steps, without one of their own.
+        """
+        path, self._stash.path = self._stash.path, None
+        if self._plan.changed and path is not None and path != segment.sys_path:
+            self._stash.diverged = True
+        return self._stash.diverged
 
     @contextlib.contextmanager
     def _filtered_warnings(self) -> Iterator[list[warnings.WarningMessage]]:
@@ -298,7 +340,7 @@ class Replay:
         self._inputs(added)
         effects.warnings = list(caught)
         effects.restore += [held.restore for held in self._output.held()]
-        self._compare_generators(index, generators, effects)
+        self._compare_generators(index, added, generators, effects)
         if added:
             added[-1].effects = effects
 
@@ -387,10 +429,13 @@ class Replay:
         places = [spec.origin or "", *(spec.submodule_search_locations or ())]
         return any(place.startswith(root) and "site-packages" not in place for place in places)
 
-    def _is_names(self, index: int) -> bool:
-        """Whether a step imports modules by name only."""
-        of_a_file = self._plan.record.segments[index].path is not None
-        return not of_a_file or self._shallow(index) or index >= self._plan.last
+    def _is_of_project(self, added: Sequence[Entry]) -> bool:
+        """Whether a step has executed nothing but the project's own modules."""
+        return all(
+            entry.spec is not None and self._is_first_party(entry.spec)
+            for entry in added
+            if not is_neutral(entry.name)
+        )
 
     def _shallow(self, index: int) -> bool:
         return f"{index}:shallow" in self._plan.skip
@@ -473,6 +518,21 @@ class Replay:
         if missing and not self.report.barriers and not self._plan.changed:
             raise Barrier(f"does not import {min(missing)}, which it did in the recorded run")
 
+    def _compare_plugins(self, segment: Segment, modules: list[str]) -> None:
+        """What is a plugin must not have become one that has a hand in what comes after it."""
+        record, changed = self._plan.record, self._plan.changed
+        for name in modules:
+            module = sys.modules.get(name)
+            file = peek(module, "__file__")
+            is_conftest = segment.kind == "conftest" and file == segment.path
+            if not isinstance(module, types.ModuleType) or not (is_conftest or file in changed):
+                continue
+            hook = hooks.which_matter([module], lambda _: True, configured=True)
+            if hook is not None and record.hooks is None:
+                raise Barrier(f"{hook}, which the recorded run did not have, comes after it")
+            if is_conftest and file in changed and _directs_collection(module):
+                raise Barrier("may have changed what is collected")
+
     def _inputs(self, added: Sequence[Entry]) -> None:
         for entry in added:
             if entry.origin and os.path.isabs(entry.origin):
@@ -482,7 +542,11 @@ class Replay:
                     self.report.directories.add(directory)
 
     def _compare_generators(
-        self, index: int, before: dict[str, tuple[object, Callable[[], None]]], effects: Effects
+        self,
+        index: int,
+        added: Sequence[Entry],
+        before: dict[str, tuple[object, Callable[[], None]]],
+        effects: Effects,
     ) -> None:
         """A generator left in the same state by both executions was seeded: keep that state."""
         for name, (state, restore) in census.generators().items():
@@ -493,7 +557,7 @@ class Replay:
             self.report.generators[key] = digest
             if self._plan.generators.get(key) == digest:
                 effects.restore.append(restore)
-            elif name in before and key in self._plan.generators and not self._is_names(index):
+            elif name in before and key in self._plan.generators and self._is_of_project(added):
                 raise Barrier("draws random numbers at import that nobody has seeded")
             elif name != "random":  # which is seeded anew by every fork
                 effects.restore.append(functools.partial(reseed, name))
@@ -505,6 +569,12 @@ def _difference(before: dict[str, str], after: dict[str, str]) -> dict[str, str 
         for name in before.keys() | after.keys()
         if before.get(name) != after.get(name)
     }
+
+
+def _directs_collection(conftest: types.ModuleType) -> bool:
+    """Whether a conftest names plugins, or files to leave out (`_pytest.main`)."""
+    names = ("pytest_plugins", "collect_ignore", "collect_ignore_glob")
+    return any(peek(conftest, name) for name in names)
 
 
 def _failed(error: BaseException) -> str:

@@ -184,11 +184,20 @@ def run(request: RunRequest, stash: Stash) -> NoReturn:
     main = types.ModuleType("__main__")
     main.__dict__["__builtins__"] = __builtins__
     sys.modules["__main__"] = main
-    script = request.argv[0]
+    try:
+        _execute(request.argv[0], main)
+    except Exception as error:
+        _print_uncaught(error)
+        raise SystemExit(1) from None
+    raise SystemExit(0)
+
+
+def _execute(script: str, main: types.ModuleType) -> None:
+    """Run `python -m pytest` or the console script as `__main__`."""
     if Path(script).parts[-2:] == ("pytest", "__main__.py"):
         sys.argv[0] = "-m"  # what runpy finds there before it looks the module up
         runpy._run_module_as_main("pytest")  # type: ignore[attr-defined]
-        raise SystemExit(0)
+        return
     source = Path(script).read_bytes()
     main.__dict__.update(
         __file__=script,
@@ -197,7 +206,16 @@ def run(request: RunRequest, stash: Stash) -> NoReturn:
         __annotations__={},
     )
     exec(compile(source, script, "exec"), main.__dict__)
-    raise SystemExit(0)
+
+
+def _print_uncaught(error: Exception) -> None:
+    """As the interpreter does (`PyErr_PrintEx`), but without our own frames, which come first."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
+        traceback = traceback.tb_next
+    error.__traceback__ = traceback
+    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, traceback
+    sys.excepthook(type(error), error, traceback)
 
 
 def _script_loader(script: str) -> object:

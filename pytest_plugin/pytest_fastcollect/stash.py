@@ -108,6 +108,12 @@ class Stash(importlib.abc.Loader):
         self._by_name: dict[str, list[int]] = {}
         self._claims: dict[str, set[int]] = {}
         """What was executed ahead of the files that import it, as indices, by file."""
+        self.path: list[str] | None = None
+        """What the last step has left as `sys.path`; None where it was none to tell that."""
+        self.diverged = False
+        """Whether that is known to be another one than in the recorded run."""
+        self._paths: dict[int, list[str]] = {}
+        """The `sys.path` with which each step was executed."""
         self._finding = False
 
     def add(
@@ -172,6 +178,9 @@ class Stash(importlib.abc.Loader):
         """
         original: _FindSpec = AssertionRewritingHook.find_spec
         stash = self
+        for entry in self.entries:
+            if entry.effects is not None:
+                self._paths[entry.step] = entry.effects.path_before
 
         def find_spec(
             self: AssertionRewritingHook,
@@ -195,7 +204,7 @@ class Stash(importlib.abc.Loader):
             return None
         for index in self._by_name[name]:
             entry = self.entries[index]
-            if entry.origin == natural.origin and not entry.used:
+            if entry.origin == natural.origin and not entry.used and self._holds(index, hook):
                 spec = _Spec(
                     name,
                     self,
@@ -207,6 +216,30 @@ class Stash(importlib.abc.Loader):
                     spec.submodule_search_locations = list(natural.submodule_search_locations)
                 return spec
         return None
+
+    def _holds(self, index: int, hook: AssertionRewritingHook) -> bool:
+        """Whether what a module had imported would be found there with the present `sys.path`.
+
+        It was executed with the `sys.path` of a recorded run; a file edited since, or one that was
+        left to the run, may have made another one.
+        """
+        path = self._paths.get(self.entries[index].step)
+        if path is None or path == sys.path:
+            return True
+        for nested in self._nested(index):
+            if "." not in nested.name and nested.spec is not None:
+                natural = self._natural_spec(hook, nested.name, None)
+                if natural is None or natural.origin != nested.origin:
+                    return False
+        return True
+
+    def _nested(self, index: int) -> list[Entry]:
+        """What the execution of a module had imported and nobody has been given yet."""
+        entry = self.entries[index]
+        first = index
+        while first > 0 and self._belongs(self.entries[first - 1], entry):
+            first -= 1
+        return [candidate for candidate in self.entries[first:index] if not candidate.used]
 
     def _natural_spec(
         self, hook: AssertionRewritingHook, name: str, path: Sequence[str | bytes] | None
@@ -235,10 +268,7 @@ class Stash(importlib.abc.Loader):
         assert spec is not None
         index, hook = spec.loader_state
         entry = self.entries[index]
-        first = index
-        while first > 0 and self._belongs(self.entries[first - 1], entry):
-            first -= 1
-        nested = [candidate for candidate in self.entries[first:index] if not candidate.used]
+        nested = self._nested(index)
         claims = (self._claims.get(candidate.origin or "", ()) for candidate in [*nested, entry])
         libraries = [self.entries[library] for library in sorted(set().union(*claims))]
         for candidate in [*libraries, *nested, entry]:

@@ -201,6 +201,7 @@ class Checkpoint:
             whole_environ=report.whole_environ,
             generators=report.generators,
             barriers=report.barriers,
+            contained=report.contained,
             modules=report.modules,
             elapsed_ms=report.elapsed_ms,
         )
@@ -312,18 +313,19 @@ def _become(become: _Become, stash: Stash) -> NoReturn:
         os._exit(0)
     Active.depth = "warm"
     Active.record = become.record
+    fd = channel.detach()  # a socket would be warned of at the end, where warnings are shown
     try:
         run_child.run(become.request, stash)
     except SystemExit as stop:
-        _announce(channel, stop.code)
+        _announce(fd, stop.code)
         raise
 
 
-def _announce(channel: socket.socket, code: object) -> None:
+def _announce(channel: int, code: object) -> None:
     """Say the exit status ahead: the checkpoint that will tell it for sure may be killed first."""
     status = 0 if code is None else int(code) & 0xFF if isinstance(code, int) else 1
     with contextlib.suppress(OSError):
-        channel.send(f"exit {status}".encode())
+        os.write(channel, f"exit {status}".encode())
 
 
 def main(fd: int) -> NoReturn:

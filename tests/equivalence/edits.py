@@ -34,6 +34,8 @@ class Edit:
     """Whether the server is let finish its work before the edit."""
     settle: bool = True
     """Whether it is let finish its work after the edit as well, for one more run."""
+    late: bool = False
+    """Whether the first run comes when the server has worked on the edit without one."""
     command: int = 0
     """Which of the command lines is run."""
     during: str = ""

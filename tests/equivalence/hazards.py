@@ -346,6 +346,18 @@ STANDARD = {
             sys.stderr.write("and this\\n")
         """,
     ),
+    "stream_as_default": Use(
+        """\
+        import sys
+        def show(text, file=sys.stderr): print(text, file=file)
+        def tell(text, *, file=sys.stdout): print(text, file=file)
+        """,
+        """\
+        def test_it():
+            show("shown")
+            tell("told")
+        """,
+    ),
     "stream_kept_in_a_list": Use(
         "import sys\nSTREAMS = [sys.stderr]\n",
         "def test_it(): print('to the stream', file=STREAMS[0])\n",

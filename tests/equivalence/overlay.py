@@ -10,7 +10,7 @@ from __future__ import annotations
 TOP = "probe"
 """The directory, below the project's root, that holds all of this."""
 TESTS = f"{TOP}/tests"
-BULK = 100
+BULK = 60
 """Modules that a switch of branches changes at once."""
 
 _CONFTEST = """\

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import dataclasses
 import os
+import re
 import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,8 +32,17 @@ from fastcollect_lsp.verify import Project, Result
 
 HANG = 120.0
 """Seconds after which a server that says nothing is taken to hang."""
+EVENT_MS = 700
+"""Milliseconds in which a server mostly notices an edit by itself. A run that comes sooner is right
+as well: it is only another moment."""
 _FOREIGN = "-p no:asyncio -p no:pytest_lsp -p no:pytest-lsp -p no:hypothesispytest"
 """Plugins of the environment that runs these tests: of no use to small projects, and slow."""
+
+_FRAME = re.compile(
+    r'(?m)^(INTERNALERROR> )?  File ".*/(pluggy|pytest_fastcollect)/.*\n'
+    r"((INTERNALERROR> )?    .*\n)*"
+)
+"""A frame of a traceback, with its source."""
 
 
 class Stale(AssertionError):
@@ -112,15 +123,23 @@ class WorldBench(Bench):
 
     world: World | None = None
 
+    def pytest(self, *args: str) -> Result:
+        """`pytest` as a person types it."""
+        return _without_plugins(super().pytest(*args))
+
     def cold(self, *args: str) -> Result:
         """The oracle. `-B` keeps the world's own files out of the bytecode that is shared."""
         assert self.world is not None
         env = {**self.env, "PYTHONPYCACHEPREFIX": str(self.world.template.bytecode)}
-        return verify.run(self.project, ["-p", "no:fastcollect", *args], env, ["-B"])
+        return self._without_us(args, env)
 
     def plain(self, *args: str) -> Result:
         """pytest as it is without us, with the bytecode that lies about."""
-        return verify.run(self.project, ["-p", "no:fastcollect", *args], self.env, ["-B"])
+        return self._without_us(args, self.env)
+
+    def _without_us(self, args: Sequence[str], env: Mapping[str, str]) -> Result:
+        arguments = ["-p", "no:fastcollect", *args]
+        return _without_plugins(verify.run(self.project, arguments, env, ["-B"]))
 
     @property
     def env(self) -> dict[str, str]:
@@ -195,7 +214,10 @@ class Play:
             self.tally.edits += 1
             self.tally.kinds[edit.kind] += 1
             self._oracle.clear()
-            self._compare(edit.command, "at once")
+            if edit.late:
+                self.world.pause(EVENT_MS)
+                self._settle()
+            self._compare(edit.command, "late" if edit.late else "at once")
             if edit.settle:
                 self._settle()
                 self._compare(edit.command, "settled")
@@ -218,8 +240,10 @@ class Play:
                 _await(directory / "reached", running)
             else:
                 self.world.pause(edit.choice % 400)
-            applied = next(phases, self) is None
-            (directory / "go").touch()
+            try:
+                applied = next(phases, self) is None
+            finally:
+                (directory / "go").touch()
             result = running.result()
             self.world.env.pop("PROBE_GATE", None)
         script.append("wait")
@@ -252,7 +276,7 @@ class Play:
         warm = self.bench.pytest(*self._args(command))
         served = self._served(before)
         cold = self._cold(command)
-        if when == "at once":
+        if when in {"at once", "late"}:
             shown = self._shown.get(command)
             if shown is not None:
                 is_visible = bool(verify.differences(shown, cold))
@@ -314,6 +338,11 @@ class Play:
 
     def _directories(self) -> list[Path]:
         return [place.directory for place in self.bench.places() if place.log.exists()]
+
+
+def _without_plugins(result: Result) -> Result:
+    """A result in whose tracebacks nobody can see which plugins have wrapped a hook."""
+    return dataclasses.replace(result, output=_FRAME.sub("", result.output))
 
 
 def _await(path: Path, running: Future[Result]) -> None:

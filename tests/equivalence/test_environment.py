@@ -22,10 +22,7 @@ _FILES = {
     """,
 }
 _START = {"TZ": "UTC", "PYTHONHASHSEED": "1", "LC_ALL": "C.UTF-8"}
-_CHANGES = (
-    {"TZ": "Asia/Tokyo"},
-    {"PYTHONHASHSEED": "2", "LC_ALL": "C"},
-)
+_CHANGE = {"TZ": "Asia/Tokyo", "PYTHONHASHSEED": "2", "LC_ALL": "C"}
 _SHOWING = ("-rP",)
 
 
@@ -34,13 +31,12 @@ def test_changed_between_runs(project: MakeProject) -> None:
     bench.warm_up(*_SHOWING)
     before = bench.compare_warm(*_SHOWING)
     assert not before.differences, before.differences[-1]
-    for change in _CHANGES:
-        bench.extra_env.update(change)
-        at_once = bench.compare(_SHOWING)
-        assert not at_once.differences, at_once.differences[-1]
-        assert verify.differences(before.cold, at_once.cold), "the change shows nothing: no test"
-        assert at_once.served["served"] == "cold"
-        assert "environment" in at_once.served["reason"]
+    bench.extra_env.update(_CHANGE)
+    at_once = bench.compare(_SHOWING)
+    assert not at_once.differences, at_once.differences[-1]
+    assert verify.differences(before.cold, at_once.cold), "the change shows nothing: no test"
+    assert at_once.served["served"] == "cold"
+    assert "environment" in at_once.served["reason"]
     bench.wait_until_warm()
     after = bench.compare_warm(*_SHOWING)
     assert not after.differences, after.differences[-1]

@@ -160,6 +160,7 @@ SHARED = {
 }
 
 
+@pytest.mark.long
 def test_made_at_import_and_shared_by_a_fork(project: MakeProject) -> None:
     """What a module makes at import belongs to one run, where the kernel would share it."""
     bench = project(

@@ -41,10 +41,22 @@ CASES: dict[str, Mapping[str, str]] = {
         + _THREAD
         + "def test_a(): assert product.DEBUG\n",
     },
+    "a setting changed by a test module before another": {
+        **_SETTINGS,
+        "test_a.py": f"import {SLOW}, settings\nsettings.DEBUG = True\n"
+        + _THREAD
+        + "def test_a(): pass\n",
+        "test_b.py": "import product\ndef test_b(): assert product.DEBUG\n",
+    },
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+IN_CI = ("a variable set before an import", "a setting changed by a conftest")
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in IN_CI else pytest.param(n, marks=pytest.mark.long) for n in CASES]
+)
 def test_what_follows_sees_it(name: str, project: MakeProject) -> None:
     bench = project(CASES[name])
     bench.warm_up()

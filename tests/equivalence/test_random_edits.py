@@ -82,8 +82,9 @@ def _steps(length: int) -> st.SearchStrategy[tuple[Edit | None, ...]]:
         pause_ms=st.sampled_from((0, 0, 0, 10, 50, 200, 500)),
         wait=st.booleans(),
         settle=st.booleans(),
+        late=st.sampled_from((False, False, False, True)),
         command=st.sampled_from((*[0] * 8, *range(len(commands(SMALL))))),
-        during=st.sampled_from(("", "", "", "", "gate", "race")),
+        during=st.sampled_from((*[""] * 7, "gate", "race", "race")),
     )
     return st.tuples(*[st.one_of(st.none(), edit, edit, edit, edit)] * length)
 
@@ -106,9 +107,7 @@ def _explore(base: Base, directory: Path, edits: int, length: int, number: int) 
     )
     @given(_steps(length))
     def explore(steps: tuple[Edit | None, ...]) -> None:
-        if tally.edits >= edits and not tally.stale:
-            return
-        if tally.edits >= edits and KEEP_GOING:
+        if not any(steps) or (tally.edits >= edits and (KEEP_GOING or not tally.stale)):
             return
         try:
             play(template, steps, tally)
@@ -132,7 +131,7 @@ def test_a_few_edits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.long
 @pytest.mark.parametrize("base", _bases(), ids=lambda base: base.name)
 def test_many_edits(base: Base, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tally = _explore(base, tmp_path, EDITS // len(_bases()), 12, SEED)
+    tally = _explore(base, tmp_path, EDITS // len(_bases()), 16, SEED)
     with capsys.disabled():
         print(f"\n{tally.summary(base.name)}")
     assert not tally.stale, "\n\n".join(tally.stale)

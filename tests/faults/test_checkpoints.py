@@ -65,6 +65,7 @@ def right(bench: SmallBench) -> str:
     return served
 
 
+IN_CI = "all checkpoints killed"
 FROM_INSIDE = {
     "checkpoint killed": "os.kill(parent, signal.SIGKILL)",
     "checkpoint terminated": "os.kill(parent, signal.SIGTERM)",
@@ -78,7 +79,10 @@ FROM_INSIDE = {
 }
 
 
-@pytest.mark.parametrize("name", FROM_INSIDE)
+@pytest.mark.parametrize(
+    "name",
+    [name if name == IN_CI else pytest.param(name, marks=pytest.mark.long) for name in FROM_INSIDE],
+)
 def test_spoilt_by_a_test(name: str, warm: SmallBench) -> None:
     """What a test may do to the process that it was forked from, unknowingly."""
     warm.extra_env["CODE"] = FROM_INSIDE[name]
@@ -89,9 +93,6 @@ def test_spoilt_by_a_test(name: str, warm: SmallBench) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.xfail(
-    strict=True, reason="nobody ends a checkpoint that does not answer; it keeps the caller's pipe"
-)
 def test_stopped_by_a_test(warm: SmallBench) -> None:
     """A checkpoint that does not answer costs one run its patience, and holds up nothing else."""
     warm.extra_env["CODE"] = "os.kill(parent, signal.SIGSTOP)"
@@ -106,7 +107,7 @@ def test_stopped_by_a_test(warm: SmallBench) -> None:
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             ) as process:  # fmt: skip
                 assert process.wait(HANG) == 1
-                output, _ = process.communicate(timeout=2)
+                output, _ = process.communicate(timeout=HANG)
         assert header(output) == "Daemon: active, warm"
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -114,6 +115,7 @@ def test_stopped_by_a_test(warm: SmallBench) -> None:
     right(warm)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("names", [("modules",), ("conftests", "modules"), ("pytest",)], ids=str)
 def test_killed_while_idle(names: tuple[str, ...], warm: SmallBench) -> None:
     alive = warm.checkpoint_pids()
@@ -123,6 +125,7 @@ def test_killed_while_idle(names: tuple[str, ...], warm: SmallBench) -> None:
     right(warm)
 
 
+@pytest.mark.long
 def test_zygote_killed_then_edited(warm: SmallBench) -> None:
     pid = warm.checkpoint_pids()["pytest"]
     os.kill(pid, signal.SIGKILL)

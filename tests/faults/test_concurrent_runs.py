@@ -15,6 +15,7 @@ import pytest
 
 from fastcollect_lsp import verify
 from fastcollect_lsp.verify import Result
+from tests.conftest import MakeProject
 from tests.support import HANG, Shared, SmallBench, ended, eventually, header, small_bench
 
 AT_ONCE = 8
@@ -213,6 +214,7 @@ COMMANDS = (
 )
 
 
+@pytest.mark.long
 def test_different_selections(bench: SmallBench, tmp_path: Path) -> None:
     """Each shows what it shows alone, whatever the server has for it."""
     commands = [
@@ -230,6 +232,7 @@ def test_different_selections(bench: SmallBench, tmp_path: Path) -> None:
         assert not found, (command, found[-1])
 
 
+@pytest.mark.long
 def test_temporary_directories(bench: SmallBench, tmp_path: Path) -> None:
     """Each run has a numbered base of its own, and none removes another's."""
     with runs(bench, tmp_path / "notes", AT_ONCE) as made:
@@ -243,6 +246,7 @@ def test_temporary_directories(bench: SmallBench, tmp_path: Path) -> None:
     assert {int(path.read_text()) for path in written} <= set(made.ran())
 
 
+@pytest.mark.long
 def test_cache(bench: SmallBench, tmp_path: Path) -> None:
     """Runs that write the same cache: whoever ends last wins, as with cold runs."""
     with runs(bench, tmp_path / "notes", AT_ONCE) as made:
@@ -256,7 +260,11 @@ def test_cache(bench: SmallBench, tmp_path: Path) -> None:
     assert failed.keys() & names
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT]
+    + [pytest.param(other, marks=pytest.mark.long) for other in (signal.SIGTERM, signal.SIGKILL)],
+)
 def test_the_end_of_one_is_not_the_others(
     bench: SmallBench, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -297,3 +305,25 @@ def test_an_edit_does_not_reach_a_run_in_progress(bench: SmallBench, tmp_path: P
             assert not following.differences, following.differences[-1]
     finally:
         bench.write({"product.py": FILES["product.py"]})
+
+
+@pytest.mark.long
+def test_runs_that_outlive_their_checkpoint_are_not_counted_for_ever(
+    project: MakeProject, tmp_path: Path
+) -> None:
+    """Each edit has the checkpoint of a run in progress given up; the run ends all the same."""
+    bench = project(FILES, FASTCOLLECT_MAX_RUNS="2")
+    bench.extra_env |= {"NOTES": str(tmp_path / "notes"), "RUNS": "1"}
+    bench.warm_up("--collect-only", "test_waits.py")
+    for number in range(2):
+        with runs(bench, tmp_path / f"notes{number}") as made:
+            made.start("test_waits.py")
+            made.waiting(1)
+            bench.write({"product.py": f"ITEMS = [{number}]\nTEXT = 'before'\n"})
+            bench.pytest("--collect-only", "test_waits.py")
+            bench.wait_until_warm()
+            made.release()
+            (result,) = made.finish()
+            assert header(result.output) == "Daemon: active, warm"
+            assert result.exit == 0, result.output
+    bench.compare_warm("--collect-only", "test_waits.py")

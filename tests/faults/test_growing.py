@@ -114,6 +114,7 @@ def test_import_that_takes_long(growing: Growing) -> None:
     right(bench)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("who", ["itself", "its parent", "the zygote", "the server"])
 def test_killed_while_growing(growing: Growing, who: str) -> None:
     bench, gate = growing
@@ -177,7 +178,6 @@ def test_edited_in_a_loop(project: MakeProject) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.xfail(reason="a snapshot waits for a file to come to rest, for ever, if it does not")
 def test_touched_all_the_time(project: MakeProject) -> None:
     """A file that never looks the same proves nothing: runs are right, and warming ends."""
     bench = project(
@@ -226,6 +226,7 @@ def test_times_of_another_day(project: MakeProject, seconds: int) -> None:
         right(bench)
 
 
+@pytest.mark.long
 def test_interrupted_while_it_warms(growing: Growing) -> None:
     """Ctrl-C ends the cold run that goes on meanwhile, not the server."""
     bench, gate = growing

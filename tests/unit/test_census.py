@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import types
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -125,6 +126,17 @@ def test_a_library_may_ask_for_the_time() -> None:
     assert library.counts_for("its process id")
     assert not ambient.Asker("psutil._pslinux", is_library=True).counts_for("its process id")
     assert ambient.Asker("project", is_library=False).counts_for("the time")
+
+
+def test_cuda_is_never_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it is initialised, as `torch.cuda` says; that takes no device here."""
+    before = census.Census.take()
+    cuda = types.ModuleType("torch.cuda")
+    cuda.__dict__["_initialized"] = False
+    monkeypatch.setitem(sys.modules, "torch.cuda", cuda)
+    assert before.hazard() is None
+    cuda.__dict__["_initialized"] = True
+    assert "CUDA" in str(before.hazard())
 
 
 def test_census_of_an_idle_process_finds_nothing() -> None:

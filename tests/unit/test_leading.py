@@ -54,6 +54,9 @@ CASES = {
     "module of the project that acts": Case(
         "import zero\nfrom helper import f\nimport two\n", ("zero", "one"),
         {"helper.py": "import one\nf = one.f()\n"}),
+    "module of the project that is asked for names": Case(
+        "from helper import f\nimport one\nfrom helper import lazy\nimport two\n", ("one",),
+        {"helper.py": "def f(): pass\ndef __getattr__(name): pass\n"}),
     "package": Case(
         "import zero\nimport pkg.sub.leaf\nimport two\n", ("zero", "a", "b", "c", "two"),
         {"pkg/__init__.py": "import a\n", "pkg/sub/__init__.py": "from .. import other\n",
