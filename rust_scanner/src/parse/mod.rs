@@ -7,6 +7,7 @@ mod decode;
 mod expr;
 mod integer;
 mod position;
+mod recovery;
 mod reflection;
 mod tokens;
 
@@ -27,6 +28,8 @@ use tokens::TokenFacts;
 const DROP_FRAME: usize = 1024;
 /// Stack for everything else that happens then.
 const STACK_RED_ZONE: usize = 64 * 1024;
+/// Beyond this nesting a broken file is not parsed in pieces.
+const MAX_RECOVERY_DEPTH: usize = 500;
 /// Beyond this nesting a syntax tree is leaked: to drop it would need more stack than there may be.
 const MAX_DROP_DEPTH: usize = 500_000;
 
@@ -67,7 +70,10 @@ fn parse_text(text: &str) -> Module {
     let parsed = ManuallyDrop::new(parse_unchecked(text, ParseOptions::from(Mode::Module)));
     let tokens = TokenFacts::of(parsed.tokens());
     let reader = Reader::new(&positions, &tokens);
+    let is_broken = !parsed.errors().is_empty() && tokens.max_depth <= MAX_RECOVERY_DEPTH;
+    let recovered = if is_broken { recovery::statements(text, &parsed) } else { None };
     let body = parsed.syntax().as_module().map(|module| module.body.as_slice());
+    let body = recovered.as_deref().or(body);
     let module = Module {
         names: body.map_or_else(Namespace::default, |body| reader.read(body)),
         has_examples: body.is_some_and(|body| reader.has_examples(body)),
