@@ -14,6 +14,10 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 
 /// Pieces of one body that may be broken; with more, the parser's own recovery has to do.
 const MAX_BROKEN: usize = 6;
+/// How many pieces before the one with the error are suspected to be what is broken.
+const MAX_SUSPECTS: usize = 4;
+/// Larger texts are left to the parser's own recovery.
+const MAX_LENGTH: usize = 2_000_000;
 /// Classes within classes beyond this are taken as one piece.
 const MAX_CLASSES: usize = 3;
 /// Lines that a class' header may have.
@@ -21,13 +25,15 @@ const MAX_HEADER: usize = 20;
 
 /// The statements of a module whose text does not parse; `None` where the parser's own have to do.
 pub fn statements(text: &str, parsed: &Parsed<Mod>) -> Option<Vec<Stmt>> {
+    if text.len() > MAX_LENGTH {
+        return None;
+    }
     let is_string = |kind| {
         matches!(kind, TokenKind::String | TokenKind::FStringMiddle | TokenKind::TStringMiddle)
     };
     let strings = parsed.tokens().iter().filter(|token| is_string(token.kind()));
     let recovery = Recovery { text, strings: strings.map(Ranged::range).collect() };
-    let pieces = recovery.pieces(0..text.len(), 0);
-    (pieces.len() > 1).then(|| recovery.isolated(&[], &pieces)).flatten()
+    recovery.isolated(&[], &recovery.pieces(0..text.len(), 0))
 }
 
 struct Recovery<'t> {
@@ -47,18 +53,20 @@ impl Recovery<'_> {
         for line in self.text[whole.clone()].split_inclusive('\n') {
             let start = offset;
             offset += line.len();
-            let Some(word) = first_word(line, indent) else { continue };
-            if self.is_in_string(start + indent) {
-                continue;
-            }
-            let begins = !is_decorated;
-            is_decorated = word == "@";
+            let Some(word) = self.beginning(line, start, indent) else { continue };
+            let begins = !is_decorated || word == Beginning::Other;
+            is_decorated = word == Beginning::Decorator;
             if begins && start > whole.start {
                 starts.push(start);
             }
         }
         let ends = starts.iter().skip(1).copied().chain([whole.end]);
         starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
+    }
+
+    /// What the line at `start` begins, unless it is part of a text.
+    fn beginning(&self, line: &str, start: usize, indent: usize) -> Option<Beginning> {
+        beginning(line, indent).filter(|_| !self.is_in_string(start + indent))
     }
 
     fn is_in_string(&self, offset: usize) -> bool {
@@ -81,11 +89,12 @@ impl Recovery<'_> {
                 break Vec::new();
             }
             let parsed = self.parsed(headers, &kept);
-            let Some(error) = parsed.errors().first() else { break body(parsed, headers.len())? };
+            let Some(error) = parsed.errors().first() else { break body(parsed, headers)? };
             let at = error.location.start().to_usize();
             let culprit = (0..pieces.len())
                 .rev()
                 .filter(|&index| pieces[index].start <= at && !is_broken[index])
+                .take(MAX_SUSPECTS)
                 .find(|&index| self.is_broken(headers, &pieces[index]))?;
             is_broken[culprit] = true;
             if is_broken.iter().filter(|is_broken| **is_broken).count() > MAX_BROKEN {
@@ -106,9 +115,19 @@ impl Recovery<'_> {
 
     /// What is left of a broken piece: if it is a class, its members are looked at one by one.
     fn recovered(&self, headers: &[Piece], piece: &Piece) -> Vec<Stmt> {
+        let line = self.text[piece.clone()].trim_start_matches(['\n', '\r']);
+        let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
+        // What has left a broken definition was inside of it.
+        let is_own = |statement: &Stmt| {
+            let start = statement.range().start().to_usize();
+            let line = self.text[..start].rfind('\n').map_or(0, |end| end + 1);
+            start - line <= indent
+        };
         let alone = || {
-            body(self.parsed(headers, std::slice::from_ref(piece)), headers.len())
-                .unwrap_or_default()
+            let parsed = self.parsed(headers, std::slice::from_ref(piece));
+            let mut found = body(parsed, headers).unwrap_or_default();
+            found.retain(is_own);
+            found
         };
         if headers.len() >= MAX_CLASSES {
             return alone();
@@ -119,15 +138,18 @@ impl Recovery<'_> {
     fn class(&self, headers: &[Piece], piece: &Piece) -> Option<Stmt> {
         let header = self.header(headers, piece)?;
         let whole = header.end..piece.end;
-        let members = self.text[whole.clone()].lines().find_map(|line| {
+        let mut start = whole.start;
+        let members = self.text[whole.clone()].split_inclusive('\n').find_map(|line| {
             let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
-            (indent > 0 && first_word(line, indent).is_some()).then_some(indent)
+            let begins = self.beginning(line, start, indent).is_some();
+            start += line.len();
+            (indent > 0 && begins).then_some(indent)
         })?;
         let headers: Vec<Piece> = headers.iter().cloned().chain([header.clone()]).collect();
         let members = self.isolated(&headers, &self.pieces(whole, members))?;
         // The class itself, with a body that is replaced.
         let stub = self.parse(&self.stub(&headers));
-        let class = body(stub, headers.len() - 1)?.pop()?;
+        let class = body(stub, &headers[..headers.len() - 1])?.pop()?;
         let Stmt::ClassDef(class) = class else { return None };
         let end = members.last().map_or(class.range.end(), |last| last.range().end());
         let range = TextRange::new(class.range.start(), end.max(class.range.start()));
@@ -147,7 +169,7 @@ impl Recovery<'_> {
             let kept: Vec<Piece> = headers.iter().chain([&header]).cloned().collect();
             let parsed = self.parse(&self.stub(&kept));
             if parsed.errors().is_empty() {
-                let last = body(parsed, headers.len())?.pop()?;
+                let last = body(parsed, headers)?.pop()?;
                 return last.is_class_def_stmt().then_some(header);
             }
         }
@@ -192,22 +214,46 @@ fn blank(text: &str, out: &mut String) {
     }));
 }
 
-/// The word by which a line of this indentation begins a definition.
-fn first_word(line: &str, indent: usize) -> Option<&str> {
+/// What a line of this indentation surely begins: a statement that may hold tests, or an assignment.
+fn beginning(line: &str, indent: usize) -> Option<Beginning> {
     let code = line.get(indent..)?;
     if !line.as_bytes()[..indent].iter().all(|byte| matches!(byte, b' ' | b'\t')) {
         return None;
     }
-    ["@", "def ", "class ", "async def "].into_iter().find(|word| code.starts_with(word))
+    let starts = |words: &[&str]| words.iter().any(|word| code.starts_with(word));
+    if starts(&["@"]) {
+        return Some(Beginning::Decorator);
+    }
+    if starts(&["def ", "async def "]) {
+        return Some(Beginning::Function);
+    }
+    if starts(&["class "]) {
+        return Some(Beginning::Class);
+    }
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    let after = code.trim_start_matches(is_name);
+    let is_assignment = after.len() < code.len() && after.starts_with(" = ");
+    let words = ["if ", "try:", "with ", "for ", "while ", "import ", "from ", "async with "];
+    (is_assignment || starts(&words)).then_some(Beginning::Other)
 }
 
-/// The body of the class `depth` levels deep, each the last statement of the one around it.
-fn body(parsed: Parsed<Mod>, depth: usize) -> Option<Vec<Stmt>> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beginning {
+    Decorator,
+    Function,
+    Class,
+    Other,
+}
+
+/// The statements of a module, or of the innermost of the classes with these headers.
+fn body(parsed: Parsed<Mod>, headers: &[Piece]) -> Option<Vec<Stmt>> {
     let Mod::Module(module) = parsed.into_syntax() else { return None };
     let mut statements: Vec<Stmt> = module.body.into_iter().collect();
-    for _ in 0..depth {
-        // What is broken may have left the class, and stand behind it.
-        let class = statements.into_iter().rev().find_map(Stmt::class_def_stmt)?;
+    for header in headers {
+        let classes = statements.into_iter().filter_map(Stmt::class_def_stmt);
+        let class = classes
+            .into_iter()
+            .find(|class| header.contains(&class.name.range.start().to_usize()))?;
         statements = class.body.into_iter().collect();
     }
     Some(statements)

@@ -1,12 +1,12 @@
 """Half-typed variants of test files, and what each has to leave alone.
 
-*The broken statement* of an edit is the innermost statement of a module's or class' body that the
-edit lies in, decorators included: a function, an assignment, and for the header of a class the whole
-class. Where the edit is at the end of a statement, or between two, both neighbours count: what is
-typed there may belong to either. All other tests have to stay in the tree.
+*The broken statement* of an edit is the innermost statement of a module's or class' body that
+the edit lies in, decorators included: a function, an assignment, and for the header of a class the
+whole class. Where the edit is at the end of a statement, or between two, both neighbours count:
+what is typed there may belong to either. All other tests have to stay in the tree.
 
-An edit that leaves an odd number of triple quotes behind turns text into code and code into text: of
-such a file nothing is asked but that it is scanned.
+An edit that changes the number of triple quotes turns text into code and code into text: of such a
+file nothing is asked but that it is scanned.
 """
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 TYPED = (
-    "(", "[", "{", ")", "]", "}", "'", '"', ":", ",", ".", "@", "=", "*", "\\", "lambda", "def", "class",
-    "if", "for", "import", "f'{", "not", "await", "async", "return (", "x = [", "foo(", "d = {'a': ",
+    "(", "[", "{", ")", "]", "}", "'", '"', ":", ",", ".", "@", "=", "*", "\\", "lambda", "def",
+    "class", "if", "for", "import", "f'{", "not", "await", "async", "return (", "x = [", "foo(",
+    "d = {'a': ",
 )  # fmt: skip
 """What is inserted at a token."""
 
 LINES = (
-    "@pytest.mark.", "def test_new(", "def test_new(self", "class TestNew", "class TestNew(", "x = ",
-    "assert foo(1, ", "with open(", "for x in ", "if x", "from . import (", "import ", "try:", "else:",
-    "return [", "@", "@pytest.fixture(", "async def ", "def ", "print('", "x = {'a': [1, ", "elif",
+    "@pytest.mark.", "def test_new(", "def test_new(self", "class TestNew", "class TestNew(",
+    "x = ", "assert foo(1, ", "with open(", "for x in ", "if x", "from . import (", "import ",
+    "try:", "else:", "return [", "@", "@pytest.fixture(", "async def ", "def ", "print('",
+    "x = {'a': [1, ", "elif",
 )  # fmt: skip
 """What is inserted as a line."""
 
@@ -40,7 +42,7 @@ class Variant:
     edit: str
     """What was done, for messages."""
     spared: frozenset[tuple[str, ...]]
-    """Functions outside the broken statement: the names of classes around, and the function's own."""
+    """Functions outside the broken statement: the names of classes around, and their own."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,10 @@ def variants(text: str, count: int, seed: int) -> Iterator[Variant]:
             line = lines[token.start[0] - 1]
             indent = line[: len(line) - len(line.lstrip())]
             place = _offset(lines, (token.start[0], 0))
-            edit, new = f"type the line {typed!r}", text[:place] + indent + typed + "\n" + text[place:]
+            edit, new = (
+                f"type the line {typed!r}",
+                text[:place] + indent + typed + "\n" + text[place:],
+            )
             touched = range(token.start[0] - 1, token.end[0])
         where = f"line {token.start[0]}, column {token.start[1]}: {edit}"
         spared = _spared(statements, touched)
