@@ -208,7 +208,10 @@ impl<'a> Collector<'a> {
         }
         let is_generator = function.is_generator && !function.is_async && !decorated.is_wrapped;
         let versions = self.options.versions;
-        if is_generator && binding.doubt.is_none() && versions.yield_tests_are_errors() {
+        // Where a statement is half typed, nothing else is to vanish for what it says so far.
+        let is_sound = self.scope.module.error.is_none();
+        if is_generator && binding.doubt.is_none() && versions.yield_tests_are_errors() && is_sound
+        {
             let name = &binding.name;
             return Err(format!(
                 "'yield' keyword is allowed in fixtures, but not in tests ({name})"
@@ -219,7 +222,7 @@ impl<'a> Collector<'a> {
         } else {
             self.cases(function, &decorated, container)
         };
-        let is_certain = binding.doubt.is_none() && decorated.doubt.is_none();
+        let is_certain = is_sound && binding.doubt.is_none() && decorated.doubt.is_none();
         let (cases, doubt) = match cases {
             Ok(cases) => (cases, None),
             Err(Refusal::Failure(message)) if is_certain && container.doubt.is_none() => {

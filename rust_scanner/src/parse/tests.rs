@@ -150,3 +150,11 @@ fn deep_nesting_overflows_no_stack() {
         assert!(module.names.bindings().len() <= 1, "{}", &text[..20]);
     }
 }
+
+#[test]
+fn what_a_broken_class_holds_is_not_the_modules() {
+    let module = module(
+        "def a(): pass\nclass B.:\n    __test__ = False\n    def c(self): pass\ndef d(): 1\n",
+    );
+    assert_eq!(names(&module), ["a", "B", "d"]);
+}

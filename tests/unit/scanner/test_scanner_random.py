@@ -24,7 +24,7 @@ BATCH = 12
 NUMBERS = itertools.count()
 
 QUICK = settings(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     derandomize=True,
     database=None,
