@@ -21,6 +21,12 @@ class ProjectConfig:
     def error(self) -> str | None:
         """Why the configuration could not be parsed (one line); None when it could."""
     @property
+    def python_version(self) -> tuple[int, int] | None:
+        """The project's Python, as the directories of its search path tell it."""
+    @property
+    def pytest_version(self) -> tuple[int, int, int] | None:
+        """The pytest installed there; None where none is found."""
+    @property
     def python_files(self) -> list[str]: ...
     @property
     def python_classes(self) -> list[str]: ...
@@ -37,11 +43,16 @@ def project_config(
     *,
     inifile: str | None = None,
     rootdir: str | None = None,
+    options: Sequence[str] = (),
+    search_path: Sequence[str] | None = None,
 ) -> ProjectConfig:
     """Find rootdir and configuration as pytest does for these positional arguments.
 
-    `args` are positional arguments (paths or node ids) as typed, relative to `cwd`. Never raises on
-    a broken configuration file: `error` says what is wrong and the defaults hold.
+    `args` are positional arguments (paths or node ids) as typed, relative to `cwd`. `options` are
+    all other words of the command line (those of `PYTEST_ADDOPTS` first): they come after
+    `addopts`, and those that do not change what is collected are passed over. `search_path` is the
+    `sys.path` of the interpreter that runs the tests; None: that of this one. Never raises on a
+    broken configuration file: `error` says what is wrong and the defaults hold.
     """
 @final
 class Scan:

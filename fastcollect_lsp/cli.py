@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; the exit status."""
     parser = _parser()
     options, rest = parser.parse_known_args(argv)
-    if rest and options.command not in {"run", "verify"}:
+    if rest and options.command not in {"run", "verify", "collect"}:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     command: Callable[[argparse.Namespace, list[str]], int] = options.handler
     try:
@@ -46,7 +46,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="command")
 
     def add(
-        name: str, handler: Callable[[argparse.Namespace, list[str]], int], text: str, **more: bool
+        name: str,
+        handler: Callable[[argparse.Namespace, list[str]], int],
+        text: str,
+        **more: bool | str,
     ) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text, **more)  # type: ignore[arg-type]
         command.set_defaults(handler=handler)
@@ -58,10 +61,19 @@ def _parser() -> argparse.ArgumentParser:
         "Run pytest with these arguments, warm where possible.",
         add_help=False,
     )
-    collect = add("collect", _collect, "Print the project's node ids.")
+    collect = add(
+        "collect",
+        _collect,
+        "Print the project's node ids. Other arguments are pytest's.",
+        usage="fastcollect collect [--static | --diff] [--json] [pytest args...]",
+    )
     collect.add_argument("--static", action="store_true", help="without importing anything")
+    collect.add_argument(
+        "--diff",
+        action="store_true",
+        help="compare the static scan with pytest; exit 1 on a difference that it did not declare",
+    )
     collect.add_argument("--json", action="store_true", help="as JSON")
-    collect.add_argument("args", nargs="*", help="paths, as for pytest")
     start = add("start", _start, "Start the project's server and wait until it is warm.")
     start.add_argument("args", nargs="*", help="paths, as for pytest: what is to be warm")
     add("stop", _stop, "Stop the project's server.")
@@ -162,12 +174,14 @@ def _run(_options: argparse.Namespace, rest: list[str]) -> int:
     os.execv(command[0], [*command, *rest])
 
 
-def _collect(options: argparse.Namespace, _rest: list[str]) -> int:
-    from .collect import collect_exact, collect_static
+def _collect(options: argparse.Namespace, rest: list[str]) -> int:
+    from .collect import collect_difference, collect_exact, collect_static
 
+    if options.diff:
+        return collect_difference(_pytest_command(), rest, as_json=options.json)
     if options.static:
-        return collect_static(options.args, as_json=options.json)
-    return collect_exact(_pytest_command(), options.args, as_json=options.json)
+        return collect_static(rest, as_json=options.json)
+    return collect_exact(_pytest_command(), rest, as_json=options.json)
 
 
 def _start(options: argparse.Namespace, _rest: list[str]) -> int:

@@ -11,7 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from .difference import Group
 from .health import Health
+from .static import Tree
 from .status import LastRun, Status
 from .verify import Result
 
@@ -139,6 +141,67 @@ def print_verification(
         console.print("[green]equal[/green]")
     for difference in differences:
         console.print(f"[red]different[/red]: {escape(difference)}")
+
+
+def print_tree(tree: Tree, seconds: float) -> None:
+    """`fastcollect collect --static`: ids as pytest prints them, and what is not sure."""
+    console = Console(highlight=False, soft_wrap=True)
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    marked = {node.id for node in tree.dynamic}
+    for node in tree.nodes:
+        shown = escape(_printable(node.id))
+        mark = "" if node.reason is None else f"  [dim]\\[dynamic: {escape(node.reason)}][/dim]"
+        if node.is_test:
+            console.print(shown + mark)
+        elif node.id in marked and node.kind != "function":
+            console.print(f"[dim]{shown}[/dim]{mark}")
+    for node in tree.errors:
+        errors.print(f"[red]ERROR[/red] {escape(_printable(node.id))}: {escape(node.error or '')}")
+    counts = [f"{_count(len(tree.tests), 'test')} in {seconds:.3f}s"]
+    counts += [f"{len(tree.dynamic):,} dynamic"] if tree.dynamic else []
+    counts += [_count(len(tree.errors), "error")] if tree.errors else []
+    console.print("\n" + ", ".join(counts))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _printable(node_id: str) -> str:
+    """A node id for a terminal: what is no text, or would control it, is escaped."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode()
+        for char in node_id
+    )
+
+
+_KINDS = {
+    "missing": "only pytest has",
+    "extra": "only the scan has",
+    "order": "in another order:",
+}
+_SHOWN = 10
+"""Node ids printed for each explanation; those of unexplained differences are all printed."""
+
+
+def print_differences(groups: Sequence[Group], ours: int, theirs: int) -> None:
+    """`fastcollect collect --diff`."""
+    console = Console(highlight=False, soft_wrap=True)
+    for group in groups:
+        explained = group.explanation is not None
+        why = escape(group.explanation or "not explained: this is a defect of the scanner")
+        colour = "yellow" if explained else "red"
+        console.print(f"[{colour}]{why}[/{colour}]")
+        console.print(f"  {_KINDS[group.kind]} {len(group.ids):,}")
+        shown = group.ids[:_SHOWN] if explained else group.ids
+        for node_id in shown:
+            console.print(f"    {escape(_printable(node_id))}")
+        if len(shown) < len(group.ids):
+            console.print(f"    [dim]and {len(group.ids) - len(shown):,} more[/dim]")
+    wrong = sum(len(group.ids) for group in groups if group.explanation is None)
+    verdict = f"[red]{wrong:,} not explained[/red]" if wrong else "[green]all explained[/green]"
+    verdict = verdict if groups else "[green]equal[/green]"
+    console.print(f"pytest {ours:,} tests, static scan {theirs:,}: {verdict}")
 
 
 @contextmanager

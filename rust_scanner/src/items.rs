@@ -76,8 +76,17 @@ impl FileItems {
     ///
     /// What held others and holds none any more goes as well.
     pub fn retain(&mut self, is_wanted: impl Fn(&[&str]) -> bool) {
-        let mut keep: Vec<bool> =
-            self.items.iter().map(|item| is_wanted(&names(&item.id))).collect();
+        self.keep(self.items.iter().map(|item| is_wanted(&names(&item.id))).collect());
+    }
+
+    /// Drop items whose ids begin with one of `prefixes` (`--deselect`), and what holds none then.
+    pub fn deselect(&mut self, prefixes: &[String]) {
+        let is_kept =
+            |item: &Item| !prefixes.iter().any(|prefix| item.id.starts_with(prefix.as_str()));
+        self.keep(self.items.iter().map(is_kept).collect());
+    }
+
+    fn keep(&mut self, mut keep: Vec<bool>) {
         let mut had_children = vec![false; keep.len()];
         let mut has_children = vec![false; keep.len()];
         for place in (0..keep.len()).rev() {

@@ -19,6 +19,7 @@
 
 pub mod collect;
 pub mod config;
+pub mod doctest;
 pub mod facts;
 pub mod fnmatch;
 pub mod items;
@@ -29,9 +30,11 @@ pub mod proof;
 mod pystr;
 #[cfg(feature = "pyo3")]
 mod python;
+pub mod resolve;
 pub mod scan;
 pub mod syntax;
 pub mod tree;
+pub mod versions;
 pub mod walk;
 pub mod watch;
 

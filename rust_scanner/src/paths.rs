@@ -34,6 +34,14 @@ pub fn is_root(path: &Path) -> bool {
     path.parent().is_none()
 }
 
+/// The suffix that a file's name or a pattern for such names ends in: `.rst` of `*.rst`.
+#[must_use]
+pub fn suffix(name: &str) -> Option<&str> {
+    let suffix = &name[name.rfind('.')?..];
+    let is_word = suffix.len() > 1 && suffix[1..].chars().all(|c| c.is_ascii_alphanumeric());
+    is_word.then_some(suffix)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

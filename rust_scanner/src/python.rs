@@ -15,7 +15,7 @@ use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::config::{self, Invocation};
+use crate::config::{self, Environment, Invocation, Version};
 use crate::{proof, scan, watch};
 
 /// Run `work` without the GIL; a panic becomes a `RuntimeError` that says it is our fault.
@@ -57,6 +57,14 @@ impl ProjectConfig {
         self.0.error.as_deref()
     }
     #[getter]
+    fn python_version(&self) -> Option<(u16, u16)> {
+        self.0.environment.python.map(|Version(major, minor, _)| (major, minor))
+    }
+    #[getter]
+    fn pytest_version(&self) -> Option<(u16, u16, u16)> {
+        self.0.environment.pytest.map(|Version(major, minor, micro)| (major, minor, micro))
+    }
+    #[getter]
     fn python_files(&self) -> Vec<String> {
         self.0.options.python_files.clone()
     }
@@ -80,8 +88,8 @@ impl ProjectConfig {
 
 #[pyfunction]
 #[pyo3(
-    signature = (cwd, args=Vec::new(), *, inifile=None, rootdir=None),
-    text_signature = "(cwd, args=(), *, inifile=None, rootdir=None)"
+    signature = (cwd, args=Vec::new(), *, inifile=None, rootdir=None, options=Vec::new(), search_path=None),
+    text_signature = "(cwd, args=(), *, inifile=None, rootdir=None, options=(), search_path=None)"
 )]
 fn project_config(
     py: Python<'_>,
@@ -89,13 +97,21 @@ fn project_config(
     args: Vec<String>,
     inifile: Option<String>,
     rootdir: Option<String>,
+    options: Vec<String>,
+    search_path: Option<Vec<PathBuf>>,
 ) -> PyResult<ProjectConfig> {
+    let search_path = match search_path {
+        Some(search_path) => search_path,
+        None => py.import("sys")?.getattr("path")?.extract()?,
+    };
     detached(py, || {
         ProjectConfig(config::project_config(&Invocation {
             cwd: &cwd,
             args: &args,
             inifile: inifile.as_deref(),
             rootdir: rootdir.as_deref(),
+            options: &options,
+            environment: Environment::read(search_path),
         }))
     })
 }

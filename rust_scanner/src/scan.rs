@@ -7,15 +7,17 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rayon::prelude::*;
 
-use crate::collect::{Context, collect};
+use crate::collect::{Context, Needs, Shared, World, collect};
 use crate::config::ProjectConfig;
+use crate::doctest;
 use crate::facts::{Facts, Overlays, Reading};
 use crate::items::FileItems;
 use crate::parse::Source;
 use crate::pool;
-use crate::syntax::Module;
+use crate::resolve::Resolver;
+use crate::syntax::{Module, Value};
 use crate::tree::{Place, Writer};
-use crate::walk::{self, Found, FoundDir, FoundFile};
+use crate::walk::{self, FoundDir, FoundFile};
 
 /// One test file and its items.
 #[derive(Debug)]
@@ -23,8 +25,12 @@ struct Scanned {
     found: FoundFile,
     reading: Arc<Reading>,
     items: Arc<FileItems>,
+    /// Other files, and where imports led, that the items depend on.
+    needs: Needs,
     /// How many tests that is.
     tests: usize,
+    /// Whether it is part of the tree: a module without doctests is not.
+    is_shown: bool,
 }
 
 /// What readers see: never changed, only replaced.
@@ -36,6 +42,13 @@ struct Snapshot {
     walked: Arc<[PathBuf]>,
 }
 
+impl Snapshot {
+    /// The files that are part of the tree.
+    fn shown(&self) -> impl Iterator<Item = &Arc<Scanned>> {
+        self.files.iter().filter(|file| file.is_shown)
+    }
+}
+
 /// A project's static test tree. Readers never wait for a scan.
 #[derive(Debug)]
 pub struct Scan {
@@ -43,6 +56,8 @@ pub struct Scan {
     args: Vec<String>,
     /// The one writer's own; held while scanning.
     facts: Mutex<Facts>,
+    /// Where imports led in the last refresh.
+    resolver: RwLock<Arc<Resolver>>,
     snapshot: RwLock<Arc<Snapshot>>,
 }
 
@@ -51,7 +66,8 @@ impl Scan {
     /// read before the first `refresh`.
     #[must_use]
     pub fn new(config: ProjectConfig, args: Vec<String>) -> Self {
-        Self { config, args, facts: Mutex::default(), snapshot: RwLock::default() }
+        let resolver = RwLock::new(Arc::new(Resolver::new(&config)));
+        Self { config, args, facts: Mutex::default(), resolver, snapshot: RwLock::default() }
     }
 
     /// Walk, and scan again what changed; `overlays` are all unsaved buffers.
@@ -61,20 +77,27 @@ impl Scan {
         let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
         let pass = std::mem::take(&mut *facts).next(overlays);
         let before = self.snapshot();
+        let resolver = Arc::new(Resolver::new(&self.config));
         let now = pool::run(|| {
             let read = |path: &Path| module(&pass.read(path));
-            let Found { dirs, files, walked } = walk::walk(&self.config, &self.args, &read);
-            let files: Vec<Arc<Scanned>> =
-                files.into_par_iter().map(|found| self.scanned(found, &pass, &before)).collect();
+            let mut found = walk::walk(&self.config, &self.args, &read);
+            let files = std::mem::take(&mut found.files);
+            let walked = std::mem::take(&mut found.walked).into();
+            let shared = Shared::default();
+            let scanned = |found| self.scanned(found, &pass, (&resolver, &shared), &before);
+            let files: Vec<Arc<Scanned>> = files.into_par_iter().map(scanned).collect();
             let places = files
                 .iter()
                 .enumerate()
                 .map(|(place, file)| (file.found.path.clone(), place))
                 .collect();
-            Snapshot { dirs, files, places, walked: walked.into() }
+            let shown = files.iter().filter(|file| file.is_shown);
+            let dirs = found.dirs(shown.map(|file| file.found.path.as_path()), &self.config.root);
+            Snapshot { dirs, files, places, walked }
         });
         let changed = differences(&before, &now);
         *facts = pass;
+        *self.resolver.write().unwrap_or_else(PoisonError::into_inner) = resolver;
         self.replace(now);
         changed
     }
@@ -88,9 +111,10 @@ impl Scan {
         let Some(&place) = before.places.get(path) else { return false };
         let file = &before.files[place];
         let facts = &mut *facts;
+        let resolver = Arc::clone(&self.resolver.read().unwrap_or_else(PoisonError::into_inner));
         let scanned = pool::run(|| {
             let reading = facts.update(path, text);
-            self.collected(file.found.clone(), reading)
+            self.collected(file.found.clone(), reading, facts, (&resolver, &Shared::default()))
         });
         let is_new = scanned.items != file.items;
         let mut files = before.files.clone();
@@ -107,7 +131,7 @@ impl Scan {
     /// The test files, in pytest's order.
     #[must_use]
     pub fn paths(&self) -> Vec<PathBuf> {
-        self.snapshot().files.iter().map(|file| file.found.path.clone()).collect()
+        self.snapshot().shown().map(|file| file.found.path.clone()).collect()
     }
 
     /// Every directory that the last `refresh` looked into, sorted.
@@ -120,7 +144,7 @@ impl Scan {
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
         let snapshot = self.snapshot();
-        (snapshot.files.len(), snapshot.files.iter().map(|file| file.tests).sum())
+        (snapshot.shown().count(), snapshot.shown().map(|file| file.tests).sum())
     }
 
     /// The items of one file, as JSON; an empty array for a path that is no test file.
@@ -128,7 +152,9 @@ impl Scan {
     pub fn items_json(&self, path: &Path) -> Vec<u8> {
         let snapshot = self.snapshot();
         let mut writer = Writer::new();
-        if let Some(&place) = snapshot.places.get(path) {
+        if let Some(&place) = snapshot.places.get(path)
+            && snapshot.files[place].is_shown
+        {
             self.write(&snapshot.files[place], &mut writer);
         }
         writer.finish()
@@ -140,7 +166,7 @@ impl Scan {
         let snapshot = self.snapshot();
         let mut writer = Writer::new();
         snapshot.dirs.iter().for_each(|dir| writer.dir(dir, &self.config.root));
-        snapshot.files.iter().for_each(|file| self.write(file, &mut writer));
+        snapshot.shown().for_each(|file| self.write(file, &mut writer));
         writer.finish()
     }
 
@@ -157,33 +183,75 @@ impl Scan {
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
     }
 
-    fn scanned(&self, found: FoundFile, facts: &Facts, before: &Snapshot) -> Arc<Scanned> {
-        let reading = facts.read(&found.path);
-        if let Some(known) = before.places.get(&found.path).map(|&place| &before.files[place])
+    fn scanned(
+        &self,
+        found: FoundFile,
+        facts: &Facts,
+        (resolver, shared): (&Resolver, &Shared),
+        before: &Snapshot,
+    ) -> Arc<Scanned> {
+        let known = before.places.get(&found.path).map(|&place| &before.files[place]);
+        let reading = if found.is_python() {
+            facts.read(&found.path)
+        } else {
+            text(&found.path, known.map(|known| &known.reading))
+        };
+        if let Some(known) = known
             && Arc::ptr_eq(&known.reading, &reading)
             && is_same(&known.found, &found)
+            && known.needs.hold(&|path| facts.read(path), resolver, shared)
         {
             return Arc::clone(known);
         }
-        Arc::new(self.collected(found, reading))
+        Arc::new(self.collected(found, reading, facts, (resolver, shared)))
     }
 
-    fn collected(&self, found: FoundFile, reading: Arc<Reading>) -> Scanned {
-        let items = self.items(&found, &reading);
-        Scanned { tests: items.tests(), found, reading, items: Arc::new(items) }
-    }
-
-    fn items(&self, found: &FoundFile, reading: &Reading) -> FileItems {
-        let source = match reading {
+    fn collected(
+        &self,
+        found: FoundFile,
+        reading: Arc<Reading>,
+        facts: &Facts,
+        (resolver, shared): (&Resolver, &Shared),
+    ) -> Scanned {
+        let source = match reading.as_ref() {
             Ok(source) => source,
             Err(problem) => {
-                return FileItems { error: Some((None, problem.clone())), ..FileItems::default() };
+                let error = Some((None, problem.clone()));
+                let items = Arc::new(FileItems { error, ..FileItems::default() });
+                let (is_shown, needs) = (found.roles.is_module, Needs::default());
+                return Scanned { tests: 0, found, reading, items, needs, is_shown };
             }
         };
-        let conftests: Vec<Arc<Module>> =
-            found.conftests.iter().map(|conftest| Arc::clone(&conftest.module)).collect();
-        let context = Context { options: &self.config.options, conftests: &conftests };
-        let collected = catch_unwind(AssertUnwindSafe(|| collect(&found.id, source, context)));
+        let read = |path: &Path| facts.read(path);
+        let world = World::new(Some(resolver), &read, shared);
+        let items = self.items(&found, source, &world);
+        let needs = world.into_needs();
+        let roles = found.roles;
+        let is_empty = items.items.is_empty();
+        // Of what only a collector of the project may take, Python without examples is mostly code.
+        let is_custom = roles.is_custom && (!found.is_python() || has_examples(source));
+        let is_shown =
+            roles.is_module || !is_empty || is_custom || items.doubt.is_some() && !roles.is_custom;
+        Scanned { tests: items.tests(), found, reading, items: Arc::new(items), needs, is_shown }
+    }
+
+    fn items(&self, found: &FoundFile, source: &Source, world: &World) -> FileItems {
+        let conftests: Vec<(PathBuf, Arc<Module>)> = found
+            .conftests
+            .iter()
+            .map(|conftest| (conftest.dir.join("conftest.py"), Arc::clone(&conftest.module)))
+            .collect();
+        let conftests: Vec<(&Path, Arc<Module>)> =
+            conftests.iter().map(|(path, module)| (path.as_path(), Arc::clone(module))).collect();
+        let context = Context {
+            options: &self.config.options,
+            root: &self.config.root,
+            roles: found.roles,
+            conftests: &conftests,
+            world,
+        };
+        let collected =
+            catch_unwind(AssertUnwindSafe(|| collect(&found.id, &found.path, source, context)));
         let mut items = collected.unwrap_or_else(|_| FileItems {
             error: Some((None, "internal error of the scanner: collection panicked".to_owned())),
             ..FileItems::default()
@@ -191,11 +259,47 @@ impl Scan {
         if let Some(doubt) = &found.doubt {
             items.doubt_all(doubt);
         }
+        if !self.config.options.deselect.is_empty() {
+            items.deselect(&self.config.options.deselect);
+        }
         if !found.selection.is_empty() {
             items.retain(|names| found.selection.iter().any(|argument| argument.selects(names)));
         }
         items
     }
+}
+
+/// A text file; `known` is what it said before.
+fn text(path: &Path, known: Option<&Arc<Reading>>) -> Arc<Reading> {
+    let reading = match std::fs::read(path) {
+        Ok(bytes) => {
+            let has_examples = doctest::has_examples(&String::from_utf8_lossy(&bytes));
+            Ok(Source::Module(Arc::new(Module { has_examples, ..Module::default() })))
+        }
+        Err(error) => Err(format!("cannot be read: {error}")),
+    };
+    match known {
+        Some(known) if **known == reading => Arc::clone(known),
+        _ => Arc::new(reading),
+    }
+}
+
+/// Whether a module, or what it defines at its top, has examples in its docstrings.
+fn has_examples(source: &Source) -> bool {
+    let Source::Module(module) = source else { return false };
+    module.has_examples
+        || module.names.bindings().iter().any(|binding| {
+            match &binding.value {
+            Value::Function(function) => function.has_examples,
+            Value::Class(class) => {
+                class.has_examples
+                    || class.names.bindings().iter().any(|binding| {
+                        matches!(&binding.value, Value::Function(method) if method.has_examples)
+                    })
+            }
+            _ => false,
+        }
+        })
 }
 
 /// A conftest.py's module, if it is one that can be read.
@@ -212,7 +316,7 @@ fn is_same(a: &FoundFile, b: &FoundFile) -> bool {
         file.conftests.iter().map(|c| Arc::as_ptr(&c.module)).collect::<Vec<_>>()
     };
     a.id == b.id
-        && a.in_package == b.in_package
+        && a.roles == b.roles
         && a.selection == b.selection
         && a.doubt == b.doubt
         && conftests(a) == conftests(b)

@@ -22,6 +22,8 @@ pub struct Module {
     pub names: Namespace,
     /// Why the file could not be parsed as a whole; what the parser could recover is there.
     pub error: Option<SyntaxError>,
+    /// Whether its docstring has examples for doctest.
+    pub has_examples: bool,
 }
 
 /// The first error that keeps a file from being imported.
@@ -40,6 +42,21 @@ pub struct Namespace {
     places: HashMap<String, usize>,
     /// Why there may be names that are not seen here.
     pub doubts: Vec<Doubt>,
+    /// Its star imports, in the text's order.
+    pub stars: Vec<Star>,
+}
+
+/// `from module import *`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Star {
+    /// The module, with one leading dot for each level of a relative import.
+    pub module: String,
+    /// When it is executed, as in `Binding::order`.
+    pub order: u32,
+    /// Where it stands.
+    pub range: Range,
+    /// Why it may not be executed.
+    pub doubt: Option<Doubt>,
 }
 
 impl Namespace {
@@ -51,7 +68,7 @@ impl Namespace {
             .enumerate()
             .map(|(place, binding)| (binding.name.clone(), place))
             .collect();
-        Self { bindings, places, doubts }
+        Self { bindings, places, doubts, stars: Vec::new() }
     }
 
     /// All names, in the order of `__dict__`.
@@ -72,6 +89,8 @@ impl Namespace {
 pub struct Binding {
     /// The name.
     pub name: String,
+    /// When it is bound first and last, counted in the namespace's statements.
+    pub order: (u32, u32),
     /// What it is bound to last.
     pub value: Value,
     /// Where the name is bound.
@@ -80,6 +99,22 @@ pub struct Binding {
     pub doubt: Option<Doubt>,
     /// `NAME.__test__ = ...`, assigned from outside.
     pub test_flag: Option<Expr>,
+    /// Whether the value was the same all the time.
+    pub history: History,
+}
+
+/// What happened to a name besides being bound to its last value.
+///
+/// A decorator is evaluated where it stands: what it read is certain only if the name never had
+/// another value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct History {
+    /// It was bound before, to something else.
+    pub is_rebound: bool,
+    /// It was changed in place by statements that the value reflects: `name.append(1)`.
+    pub is_grown: bool,
+    /// It is changed in place, perhaps, in a way that the value does not reflect.
+    pub is_tampered: bool,
 }
 
 /// What a name is bound to.
@@ -150,12 +185,20 @@ pub struct Function {
     pub decorators: Vec<Expr>,
     /// Parameters, `*args` and `**kwargs` excluded.
     pub parameters: Vec<Parameter>,
+    /// Whether it has `*args`.
+    pub takes_more: bool,
     /// Whether `async def`.
     pub is_async: bool,
     /// Whether its own body holds a `yield`.
     pub is_generator: bool,
     /// Whether, as a `pytest_collection_modifyitems`, it may change more than marks.
     pub changes_items: bool,
+    /// As a `pytest_generate_tests`, the names it may parametrize; `None` where that is not known.
+    pub generates: Option<Vec<String>>,
+    /// As a `pytest_collect_file`, the suffixes of file names that it mentions: `.yaml`.
+    pub suffixes: Vec<String>,
+    /// Whether its docstring has examples for doctest.
+    pub has_examples: bool,
     /// From `def` to the end of the body, decorators excluded.
     pub range: Range,
 }
@@ -184,6 +227,8 @@ pub struct Class {
     pub keywords: Vec<(Option<String>, Expr)>,
     /// Its body.
     pub names: Namespace,
+    /// Whether its docstring has examples for doctest.
+    pub has_examples: bool,
     /// From `class` to the end of the body, decorators excluded.
     pub range: Range,
 }
@@ -201,6 +246,8 @@ pub enum Expr {
     Int(String),
     /// A float.
     Float(f64),
+    /// `1j`.
+    Imaginary(f64),
     /// A string literal.
     Str(String),
     /// A bytes literal.
@@ -215,7 +262,11 @@ pub enum Expr {
     List(Vec<Expr>),
     /// A tuple display.
     Tuple(Vec<Expr>),
-    /// A set or dict display, or a comprehension of list, set or dict.
+    /// A dict display; a key that is `None` unpacks its value.
+    Dict(Vec<(Option<Expr>, Expr)>),
+    /// A comprehension of a list, or a generator.
+    Comprehension(Box<Comprehension>),
+    /// A set display, a comprehension of set or dict, or a list of which only that is known.
     Container,
     /// `value[...]`.
     Subscript(Box<Expr>),
@@ -223,10 +274,80 @@ pub enum Expr {
     Starred(Box<Expr>),
     /// A lambda.
     Lambda(Box<Function>),
-    /// A value that is computed, but surely neither a function nor a class: `a + b`, `f"{x}"`, `a < b`.
+    /// `left operator right`.
+    Binary(Box<Binary>),
+    /// An f-string without format specifications.
+    Format(Vec<Part>),
+    /// A value that is computed, but surely neither a function nor a class: `a < b`, `f"{x:5}"`.
     Data,
     /// Anything else.
     Other,
+}
+
+/// An arithmetic operation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Binary {
+    /// On the left.
+    pub left: Expr,
+    /// In between.
+    pub operator: Operator,
+    /// On the right.
+    pub right: Expr,
+}
+
+/// What is done with two values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
+    /// `+`.
+    Add,
+    /// `-`.
+    Subtract,
+    /// `*`.
+    Multiply,
+    /// `/`.
+    Divide,
+    /// `//`.
+    FloorDivide,
+    /// `%`.
+    Modulo,
+    /// `**`.
+    Power,
+    /// `<<`.
+    LeftShift,
+    /// `>>`.
+    RightShift,
+    /// `|`.
+    Or,
+    /// `&`.
+    And,
+    /// `^`.
+    Xor,
+    /// `@`.
+    MatrixMultiply,
+}
+
+/// A part of an f-string.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Part {
+    /// Text.
+    Text(String),
+    /// `{value}`.
+    Str(Expr),
+    /// `{value!r}`.
+    Repr(Expr),
+}
+
+/// A comprehension with one `for`, without `if`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comprehension {
+    /// What is computed each time.
+    pub element: Expr,
+    /// What is assigned each time.
+    pub target: Expr,
+    /// What is gone through.
+    pub iterable: Expr,
+    /// Whether it makes a list, and not a generator.
+    pub is_list: bool,
 }
 
 /// A call.

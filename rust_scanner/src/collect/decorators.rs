@@ -24,6 +24,8 @@ pub struct Decorated<'a> {
     pub is_wrapped: bool,
     /// It has a generated constructor.
     pub has_constructor: bool,
+    /// Whether `mock.patch` is among them.
+    pub is_patched: bool,
     /// How many arguments `mock.patch` puts in front.
     pub patched: usize,
     /// What `hypothesis.given` fills in.
@@ -56,7 +58,7 @@ impl<'a> Decorated<'a> {
             Some(Decorator::Wrapper) => self.is_wrapped = true,
             Some(Decorator::Given) => (self.is_wrapped, self.given) = (true, call),
             Some(Decorator::Patch(position)) => {
-                self.is_wrapped = true;
+                (self.is_wrapped, self.is_patched) = (true, true);
                 let new = call.and_then(|call| call.argument(position, "new"));
                 self.patched += usize::from(new.is_none());
             }

@@ -1,52 +1,141 @@
-//! Fixtures: whether those that a test needs may have parameters (rule 14).
+//! Fixtures: which are defined where, and what they ask for.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::decorators::Decorated;
+use super::foreign;
 use super::known;
-use super::scope::Scope;
-use crate::syntax::{Binding, Call, Expr, Function, Namespace, Value};
+use super::lineage::Lineage;
+use super::scope::{Object, Scope};
+use crate::syntax::{Binding, Call, Expr, Function, Import, Namespace, Value};
+
+/// How long a fixture lives, the longest last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lifetime {
+    /// One test.
+    Function,
+    /// The tests of a class.
+    Class,
+    /// The tests of a module.
+    Module,
+    /// The tests of a package.
+    Package,
+    /// All tests.
+    Session,
+}
+
+/// One fixture definition.
+#[derive(Debug)]
+pub struct Fixture<'a> {
+    /// The fixtures it asks for.
+    pub requested: Vec<&'a str>,
+    /// Its `params` and `ids`.
+    pub params: Option<(&'a Expr, Option<&'a Expr>)>,
+    /// Its scope; `None` where that is computed.
+    pub lifetime: Option<Lifetime>,
+    /// Where its arguments' names are looked up.
+    pub scope: Scope<'a>,
+}
 
 /// The fixtures defined in one place: a class, a module or a conftest.py.
 #[derive(Debug, Default)]
 pub struct Level<'a> {
     /// By the name they go by; the error says why it is not known what the name means.
     fixtures: HashMap<String, Result<Fixture<'a>, String>>,
-    /// Those that every test here uses.
-    autouse: Vec<String>,
+    /// Imported names, which are followed when a test asks for them.
+    imported: HashMap<&'a str, (&'a Binding, Scope<'a>)>,
+    /// Those that every test here uses, with the name of the attribute: pytest goes by that (`dir()`).
+    autouse: Vec<(&'a str, String)>,
     /// Whether more may be bound than the text shows.
     is_open: bool,
-}
-
-/// One fixture definition.
-#[derive(Debug)]
-struct Fixture<'a> {
-    requested: Vec<&'a str>,
-    has_params: bool,
+    is_plugin: bool,
 }
 
 impl<'a> Level<'a> {
-    /// The fixtures among `names`, which are the body of a class or of a module.
-    pub fn of(names: &'a Namespace, scope: Scope<'a>, in_class: bool) -> Self {
-        let mut level = Self { is_open: !names.doubts.is_empty(), ..Self::default() };
-        for binding in names.bindings() {
-            level.add(binding, scope, in_class);
-        }
+    /// The fixtures of a test module.
+    pub fn of_module(scope: Scope<'a>) -> Self {
+        Self::of(scope, false)
+    }
+
+    /// The fixtures of a conftest.py or plugin, for which more is read: often they are imported.
+    pub fn of_plugin(scope: Scope<'a>) -> Self {
+        Self::of(scope, true)
+    }
+
+    fn of(scope: Scope<'a>, is_plugin: bool) -> Self {
+        let mut level = Self { is_plugin, ..Self::default() };
+        level.add_all(&scope.module.names, scope, false);
+        level.autouse.sort();
         level
     }
 
-    /// Whether every test here uses fixtures.
-    pub fn has_autouse(&self) -> bool {
-        !self.autouse.is_empty()
+    /// The fixtures of a class, those of its ancestors overridden.
+    pub fn of_class(lineage: &Lineage<'a>) -> Self {
+        let mut level = Self::default();
+        for member in lineage.classes.iter().rev() {
+            for binding in member.class.names.bindings() {
+                level.fixtures.remove(&binding.name);
+                level.autouse.retain(|(name, _)| *name != binding.name);
+            }
+            level.add_all(&member.class.names, member.scope, true);
+        }
+        level.autouse.sort();
+        level
     }
 
-    fn add(&mut self, binding: &'a Binding, scope: Scope<'a>, in_class: bool) {
+    /// The fixtures that every test here uses, in pytest's order.
+    pub fn autouse(&self) -> impl Iterator<Item = &str> {
+        self.autouse.iter().map(|(_, name)| name.as_str())
+    }
+
+    /// The definition of the fixture called `name` in this place.
+    ///
+    /// # Errors
+    /// Why that is not known, for people.
+    pub fn get(&self, name: &str) -> Result<Option<Known<'_, 'a>>, String> {
+        match self.fixtures.get(name) {
+            Some(Ok(fixture)) => return Ok(Some(Known::Here(fixture))),
+            Some(Err(reason)) => return Err(reason.clone()),
+            None => {}
+        }
+        if let Some((binding, scope)) = self.imported.get(name) {
+            let mut level = Level::default();
+            level.define(binding, *scope, false);
+            return match level.fixtures.remove(name) {
+                Some(Ok(fixture)) => Ok(Some(Known::Imported(fixture))),
+                Some(Err(reason)) => Err(reason),
+                None => Ok(None),
+            };
+        }
+        if self.is_open {
+            return Err(format!("the fixture {name} may be bound where the text does not show it"));
+        }
+        Ok(None)
+    }
+
+    fn add_all(&mut self, names: &'a Namespace, scope: Scope<'a>, in_class: bool) {
+        self.is_open |= !names.doubts.is_empty() || !names.stars.is_empty();
+        for binding in names.bindings() {
+            match &binding.value {
+                // Of those that may well hold fixtures, also what every test uses is wanted.
+                Value::Import(import) if !self.is_followed(import, scope) => {
+                    self.imported.insert(&binding.name, (binding, scope));
+                }
+                _ => self.define(binding, scope, in_class),
+            }
+        }
+    }
+
+    fn is_followed(&self, import: &Import, scope: Scope) -> bool {
+        is_of_fixtures(&import.module) || self.is_plugin && scope.is_of_project(import)
+    }
+
+    fn define(&mut self, binding: &'a Binding, scope: Scope<'a>, in_class: bool) {
         let own_name = binding.name.clone();
-        let function = match &binding.value {
-            Value::Function(function) => function,
-            Value::Class(_) => return,
-            Value::Expr(value) if !may_be_function(value) => return,
-            _ => {
+        let (function, scope) = match definition_of(binding, scope) {
+            Definition::Function(function, scope) => (function, scope),
+            Definition::Other => return,
+            Definition::Unknown => {
                 let reason =
                     format!("the fixture {own_name} may be the imported or computed {own_name}");
                 self.fixtures.entry(own_name).or_insert(Err(reason));
@@ -69,13 +158,90 @@ impl<'a> Level<'a> {
         let is_unclear = binding.doubt.is_some()
             || call.is_some_and(|call| call.is_unpacking() || call.args.len() > 1);
         if !matches!(keyword("autouse"), None | Some(Expr::Bool(false))) {
-            self.autouse.push(name.clone());
+            self.autouse.push((&binding.name, name.clone()));
+        }
+        if is_unclear {
+            let reason = format!("the fixture {name} is not certain");
+            self.fixtures.insert(name, Err(reason));
+            return;
         }
         let fixture = Fixture {
             requested: requested(function, in_class, &decorated),
-            has_params: is_unclear || !matches!(keyword("params"), None | Some(Expr::None)),
+            params: keyword("params")
+                .filter(|params| **params != Expr::None)
+                .map(|params| (params, keyword("ids").filter(|ids| **ids != Expr::None))),
+            lifetime: lifetime(keyword("scope")),
+            scope,
         };
         self.fixtures.insert(name, Ok(fixture));
+    }
+}
+
+/// A definition, of this place or followed from an import.
+pub enum Known<'l, 'a> {
+    /// Kept in the level.
+    Here(&'l Fixture<'a>),
+    /// Made for who asked.
+    Imported(Fixture<'a>),
+}
+
+impl<'a> std::ops::Deref for Known<'_, 'a> {
+    type Target = Fixture<'a>;
+
+    fn deref(&self) -> &Fixture<'a> {
+        match self {
+            Self::Here(fixture) => fixture,
+            Self::Imported(fixture) => fixture,
+        }
+    }
+}
+
+fn is_of_fixtures(module: &str) -> bool {
+    foreign::is_of_tests(module) || module.contains("fixture")
+}
+
+fn lifetime(scope: Option<&Expr>) -> Option<Lifetime> {
+    Some(match scope {
+        None => Lifetime::Function,
+        Some(Expr::Str(name)) => match name.as_str() {
+            "function" => Lifetime::Function,
+            "class" => Lifetime::Class,
+            "module" => Lifetime::Module,
+            "package" => Lifetime::Package,
+            "session" => Lifetime::Session,
+            _ => return None,
+        },
+        Some(_) => return None,
+    })
+}
+
+/// What a name may be a fixture as.
+enum Definition<'a> {
+    Function(&'a Function, Scope<'a>),
+    /// Surely no fixture.
+    Other,
+    Unknown,
+}
+
+fn definition_of<'a>(binding: &'a Binding, scope: Scope<'a>) -> Definition<'a> {
+    match &binding.value {
+        Value::Function(function) => return Definition::Function(function, scope),
+        Value::Class(_) => return Definition::Other,
+        Value::Expr(value) if !may_be_function(value) => return Definition::Other,
+        Value::Import(import) if import.name.is_none() => return Definition::Other,
+        _ => {}
+    }
+    match scope.object_of_binding(binding) {
+        Object::Bound(found) => match (&found.binding.value, found.function()) {
+            (_, Some(function)) => Definition::Function(function, found.scope),
+            (Value::Class(_), None) => Definition::Other,
+            (Value::Expr(value), None) if !may_be_function(value) => Definition::Other,
+            _ => Definition::Unknown,
+        },
+        Object::Module(..) => Definition::Other,
+        // Nobody imports pytest's own fixtures by name: they are there.
+        Object::Foreign(name) if known::is_settled(&name) => Definition::Other,
+        Object::Foreign(_) | Object::Unknown => Definition::Unknown,
     }
 }
 
@@ -84,63 +250,6 @@ fn may_be_function(value: &Expr) -> bool {
         value,
         Expr::Call(_) | Expr::Name(_) | Expr::Attribute(..) | Expr::Subscript(_) | Expr::Other
     )
-}
-
-/// Why the fixtures that a test needs may add cases to it; `None` if they surely do not.
-///
-/// `levels` are those that the test sees, nearest first; `requested` are the names it asks for, and
-/// `direct` those that its own marks parametrize.
-pub fn doubt(levels: &[&Level], requested: &[&str], direct: &HashSet<&str>) -> Option<String> {
-    let autouse = levels
-        .iter()
-        .enumerate()
-        .flat_map(|(index, level)| level.autouse.iter().map(move |name| (name.as_str(), index)));
-    let mut todo: Vec<(&str, usize)> =
-        requested.iter().map(|name| (*name, 0)).chain(autouse).collect();
-    let mut seen = HashSet::new();
-    while let Some((name, from)) = todo.pop() {
-        if direct.contains(name) || !seen.insert((name, from)) {
-            continue;
-        }
-        match definition(levels, name, from) {
-            Ok(Some((_, fixture))) if fixture.has_params => {
-                return Some(format!("the fixture {name} has parameters"));
-            }
-            Ok(Some((level, fixture))) => todo.extend(fixture.requested.iter().map(|other| {
-                // A fixture that asks for its own name means the one it overrides.
-                (*other, if *other == name { level + 1 } else { 0 })
-            })),
-            Ok(None) if known::is_plain_fixture(name) => {}
-            Ok(None) => {
-                return Some(format!(
-                    "the fixture {name} is not defined in this file or a conftest.py"
-                ));
-            }
-            Err(reason) => return Some(reason),
-        }
-    }
-    None
-}
-
-/// The definition of the fixture called `name` that is seen from level `from` on, and its level.
-fn definition<'l, 'a>(
-    levels: &[&'l Level<'a>],
-    name: &str,
-    from: usize,
-) -> Result<Option<(usize, &'l Fixture<'a>)>, String> {
-    for (index, level) in levels.iter().enumerate().skip(from) {
-        match level.fixtures.get(name) {
-            Some(Ok(fixture)) => return Ok(Some((index, fixture))),
-            Some(Err(reason)) => return Err(reason.clone()),
-            None if level.is_open => {
-                return Err(format!(
-                    "the fixture {name} may be bound where the text does not show it"
-                ));
-            }
-            None => {}
-        }
-    }
-    Ok(None)
 }
 
 /// The arguments that a function asks fixtures for (`getfuncargnames`).

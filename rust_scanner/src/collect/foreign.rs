@@ -1,7 +1,7 @@
 //! What a namespace may hold that its own text does not show: imported and computed tests.
 
 use super::known;
-use super::scope::{Scope, full_name};
+use super::scope::{Found, Object, Scope, full_name};
 use crate::config::Options;
 use crate::fnmatch::matches_name;
 use crate::syntax::{Expr, Namespace, Value};
@@ -18,50 +18,77 @@ pub fn truth(value: &Expr) -> Option<bool> {
     }
 }
 
+/// Whether a name looks like that of a test, by the options or by custom.
+pub fn is_suspect(name: &str, options: &Options) -> bool {
+    matches_name(name, &options.python_functions)
+        || matches_name(name, &options.python_classes)
+        || name.contains("Test")
+        || name.ends_with("Case")
+}
+
+/// Whether a module, as imported, looks like one for tests.
+pub fn is_of_tests(module: &str) -> bool {
+    module.starts_with('.') || module.split('.').any(|part| part.contains("test"))
+}
+
 /// Why a namespace may hold tests that are defined elsewhere, or made by a call.
 pub fn foreign_tests(scope: Scope, names: &Namespace, options: &Options) -> Option<String> {
-    let is_suspect = |name: &str| {
-        matches_name(name, &options.python_functions)
-            || matches_name(name, &options.python_classes)
-            || ["Test", "Tests", "TestCase"].iter().any(|end| name.ends_with(end))
-    };
-    names.bindings().iter().filter(|binding| is_suspect(&binding.name)).find_map(|binding| {
+    let mut suspects = names.bindings().iter().filter(|binding| is_suspect(&binding.name, options));
+    suspects.find_map(|binding| {
         let name = &binding.name;
+        let computed = || format!("the computed {name} may be or hold tests");
         match &binding.value {
             Value::Function(_) | Value::Class(_) => None,
             Value::Import(import) => {
-                let is_module = import.name.is_none();
-                let counts = options.collect_imported_tests
-                    && !is_module
-                    && !known::yields_nothing(&full_name(import));
-                counts.then(|| format!("the imported {name} may be or hold tests"))
+                let counts = options.collect_imported_tests || scope.class.is_some();
+                let object = if counts && import.name.is_some() {
+                    scope.object_of_import(import)
+                } else {
+                    return None;
+                };
+                match object {
+                    Object::Bound(found) => made_elsewhere(found).then(computed),
+                    Object::Module(..) => None,
+                    Object::Foreign(full) => (!known::yields_nothing(&full))
+                        .then(|| format!("unresolved import {}", full_name(import))),
+                    Object::Unknown => Some(format!("unresolved import {}", full_name(import))),
+                }
             }
-            Value::Expr(value) => is_foreign(value, scope)
-                .then(|| format!("the computed {name} may be or hold tests")),
-            Value::Unknown => Some(format!("the computed {name} may be or hold tests")),
+            Value::Expr(value) => is_foreign(value, scope).then(computed),
+            Value::Unknown => Some(computed()),
         }
     })
 }
 
-/// Whether the value of `expr` may be a function or class that is not defined in this file.
+/// Whether what was found is neither a definition nor data: only running the code tells.
+fn made_elsewhere(found: Found) -> bool {
+    match &found.binding.value {
+        Value::Expr(value) => is_foreign(value, found.scope),
+        _ => false,
+    }
+}
+
+/// Whether the value of `expr` may be a function or class whose definition was not found.
 fn is_foreign(expr: &Expr, scope: Scope) -> bool {
     match expr {
-        Expr::Name(_) => match scope.binding(expr).map(|binding| &binding.value) {
-            Some(Value::Function(_) | Value::Class(_)) => false,
-            Some(Value::Expr(value)) if !matches!(value.as_ref(), Expr::Name(_)) => {
-                is_foreign(value, scope)
-            }
-            _ => scope.qualified(expr).is_none_or(|name| !known::yields_nothing(&name)),
+        Expr::Name(_) | Expr::Attribute(..) => match scope.object(expr) {
+            Object::Bound(found) => match &found.binding.value {
+                Value::Expr(value) => {
+                    !matches!(value.as_ref(), Expr::Name(_) | Expr::Attribute(..))
+                        && is_foreign(value, found.scope)
+                }
+                _ => false,
+            },
+            Object::Module(..) => false,
+            Object::Foreign(full) => !known::yields_nothing(&full),
+            Object::Unknown => true,
         },
         Expr::Call(call) => {
             let maker = scope.qualified(&call.func);
-            // An instance of a class of this file is no function, even if it can be called.
+            // An instance of a class of the project is no function, even if it can be called.
             scope.class(&call.func).is_none()
                 && !maker
                     .is_some_and(|maker| known::makes_data(&maker) || maker == "functools.partial")
-        }
-        Expr::Attribute(..) => {
-            scope.qualified(expr).is_none_or(|name| !known::yields_nothing(&name))
         }
         Expr::Subscript(_) | Expr::Other => true,
         _ => false,

@@ -163,12 +163,51 @@ pub fn decorator(name: &str) -> Option<Decorator> {
     })
 }
 
+/// Whether imports are not followed beyond `name`, in full: what it means is known by its name.
+pub fn is_settled(name: &str) -> bool {
+    let top = name.split('.').next().unwrap_or(name);
+    matches!(
+        top,
+        "pytest"
+            | "_pytest"
+            | "unittest"
+            | "typing"
+            | "typing_extensions"
+            | "abc"
+            | "enum"
+            | "re"
+            | "os"
+            | "sys"
+            | "functools"
+            | "dataclasses"
+            | "collections"
+            | "hypothesis"
+            | "attr"
+            | "attrs"
+            | "mock"
+            | "pathlib"
+            | "logging"
+            | "datetime"
+            | "decimal"
+            | "uuid"
+            | "io"
+            | "contextlib"
+            | "threading"
+            | "builtins"
+            | "itertools"
+            | "operator"
+            | "math"
+    ) || base(name).is_some()
+        || decorator(name).is_some()
+}
+
 /// Whether the foreign object called `name`, in full, surely yields no item where it is imported.
 pub fn yields_nothing(name: &str) -> bool {
     base(name).is_some()
         || [
             "unittest.",
             "pytest.",
+            "_pytest.",
             "typing.",
             "typing_extensions.",
             "collections.abc.",
@@ -203,6 +242,52 @@ pub fn makes_data(name: &str) -> bool {
             .iter()
             .any(|module| name.starts_with(module))
         || matches!(name, "re.compile" | "os.getenv" | "os.environ.get" | "collections.namedtuple")
+}
+
+/// Whether `name` is a built-in function that goes by that name.
+pub fn is_builtin_function(name: &str) -> bool {
+    matches!(
+        name,
+        "abs"
+            | "all"
+            | "any"
+            | "ascii"
+            | "bin"
+            | "callable"
+            | "chr"
+            | "dir"
+            | "divmod"
+            | "enumerate"
+            | "eval"
+            | "exec"
+            | "filter"
+            | "format"
+            | "getattr"
+            | "hasattr"
+            | "hash"
+            | "hex"
+            | "id"
+            | "isinstance"
+            | "issubclass"
+            | "iter"
+            | "len"
+            | "map"
+            | "max"
+            | "min"
+            | "next"
+            | "oct"
+            | "ord"
+            | "pow"
+            | "print"
+            | "repr"
+            | "reversed"
+            | "round"
+            | "setattr"
+            | "sorted"
+            | "sum"
+            | "vars"
+            | "zip"
+    )
 }
 
 /// Whether `name` is a fixture of pytest or of a common plugin that has no parameters, in a version

@@ -81,10 +81,13 @@ fn mark_after<'a>(expr: &'a Expr, scope: Scope<'a>, aliases: usize) -> Option<Ma
             // Calling a mark that has arguments already adds to them, which no one does.
             mark.call.is_none().then_some(Mark { call: Some(call), ..mark })
         }
-        Expr::Name(_) => match &scope.binding(expr)?.value {
-            Value::Expr(value) => mark_after(value, scope, aliases + 1),
-            _ => None,
-        },
+        Expr::Name(_) | Expr::Attribute(..) => {
+            let found = scope.found(expr)?;
+            match &found.binding.value {
+                Value::Expr(value) => mark_after(value, found.scope, aliases + 1),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }

@@ -1,30 +1,34 @@
 //! Walking a namespace: what each name yields (`PyCollector.collect`, `pytest_pycollect_makeitem`).
 
+use super::closure::Generator;
 use super::decorators::Decorated;
 use super::fixtures::Level;
 use super::foreign::truth;
+use super::function::Cases;
 use super::known;
 use super::marks::Marks;
-use super::scope::Scope;
+use super::params::Refusal;
+use super::scope::{Object, Scope};
 use super::select;
 use crate::config::Options;
 use crate::fnmatch::matches_name;
 use crate::items::{Item, Kind};
-use crate::syntax::{Binding, Class, Expr, Function, Range, Value};
+use crate::syntax::{Binding, Class, Expr, Function, Import, Range, Value};
 
 /// Collects the items of one file.
 pub struct Collector<'a> {
     pub(super) options: &'a Options,
-    /// Why any test with fixtures may be parametrized by a hook.
-    pub(super) hook: Option<&'static str>,
+    /// Hooks that may parametrize tests.
+    pub(super) hooks: Vec<Generator<'a>>,
     /// The module's scope.
     pub(super) scope: Scope<'a>,
     pub(super) items: Vec<Item>,
-    id: &'a str,
+    pub(super) id: &'a str,
     levels: Vec<Level<'a>>,
 }
 
 /// The module or class that is being walked.
+#[derive(Clone, Copy)]
 pub(super) struct Container<'c, 'a> {
     pub(super) place: Option<usize>,
     pub(super) id: &'c str,
@@ -37,6 +41,28 @@ pub(super) struct Container<'c, 'a> {
     /// Classes around, which an alias may lead back to.
     pub(super) classes: &'c [&'a Class],
     pub(super) is_unittest: bool,
+    /// Where to show what is written in another file.
+    pub(super) range: Option<Range>,
+}
+
+impl<'c, 'a> Container<'c, 'a> {
+    /// A module.
+    pub(super) fn module(
+        id: &'c str,
+        marks: &'c [&'c Marks<'a>],
+        levels: &'c [&'c Level<'a>],
+    ) -> Self {
+        Self {
+            place: None,
+            id,
+            marks,
+            levels,
+            doubt: None,
+            classes: &[],
+            is_unittest: false,
+            range: None,
+        }
+    }
 }
 
 /// An item that is about to be added.
@@ -56,9 +82,9 @@ impl<'a> Collector<'a> {
         options: &'a Options,
         scope: Scope<'a>,
         levels: Vec<Level<'a>>,
-        hook: Option<&'static str>,
+        hooks: Vec<Generator<'a>>,
     ) -> Self {
-        Self { options, hook, scope, items: Vec::new(), id, levels }
+        Self { options, hooks, scope, items: Vec::new(), id, levels }
     }
 
     /// What was collected.
@@ -73,15 +99,8 @@ impl<'a> Collector<'a> {
     pub fn module(&mut self, marks: &Marks<'a>) -> Result<(), String> {
         let levels = std::mem::take(&mut self.levels);
         let levels: Vec<&Level> = levels.iter().collect();
-        let container = Container {
-            place: None,
-            id: self.id,
-            marks: &[marks],
-            levels: &levels,
-            doubt: None,
-            classes: &[],
-            is_unittest: false,
-        };
+        let marks = [marks];
+        let container = Container::module(self.id, &marks, &levels);
         let scope = self.scope;
         let mut bindings = scope.module.names.bindings().iter();
         bindings.try_for_each(|binding| self.member(binding, scope, &container))
@@ -97,25 +116,74 @@ impl<'a> Collector<'a> {
         if known::is_ignored_attribute(&binding.name) {
             return Ok(());
         }
-        let value = match &binding.value {
+        match &binding.value {
+            Value::Function(function) => self.test_function(binding, function, scope, container),
+            Value::Class(class) => {
+                self.test_class(binding, class, scope.outside(), container);
+                Ok(())
+            }
             Value::Expr(value) => match value.as_ref() {
-                Expr::Lambda(function) => {
-                    return self.test_function(binding, function, scope, container);
-                }
+                Expr::Lambda(function) => self.test_function(binding, function, scope, container),
                 Expr::Call(call) if is_partial(&call.func, scope) => {
                     self.test_partial(binding, container);
-                    return Ok(());
+                    Ok(())
                 }
-                alias => scope.binding(alias).map(|original| &original.value),
+                Expr::Name(_) | Expr::Attribute(..) => self.alias(binding, scope, container),
+                _ => Ok(()),
             },
-            other => Some(other),
-        };
-        match value {
-            Some(Value::Function(function)) => {
-                return self.test_function(binding, function, scope, container);
+            Value::Import(import) => {
+                let counts = self.options.collect_imported_tests || container.place.is_some();
+                if counts && import.name.is_some() && self.may_be_test(binding, import) {
+                    self.alias(binding, scope, container)
+                } else {
+                    Ok(())
+                }
             }
-            Some(Value::Class(class)) => self.test_class(binding, class, scope, container),
-            _ => {}
+            Value::Unknown => Ok(()),
+        }
+    }
+
+    /// Whether an imported name is looked into: by its own name, or by that of a module for tests.
+    ///
+    /// pytest looks into all of them, but only a `TestCase` counts under any name: to follow every
+    /// import for those would read all of a project's sources.
+    fn may_be_test(&self, binding: &Binding, import: &Import) -> bool {
+        super::foreign::is_suspect(&binding.name, self.options)
+            || binding.test_flag.is_some()
+            || binding.name.starts_with(char::is_uppercase)
+                && super::foreign::is_of_tests(&import.module)
+    }
+
+    /// A name for what is written elsewhere.
+    fn alias(
+        &mut self,
+        binding: &'a Binding,
+        scope: Scope<'a>,
+        container: &Container<'_, 'a>,
+    ) -> Result<(), String> {
+        // What is not sure is shown, as far as it leads to something.
+        let object = match (&binding.value, binding.doubt) {
+            (Value::Import(import), Some(_)) => scope.object_of_import(import),
+            _ => scope.object_of_binding(binding),
+        };
+        let Object::Bound(found) = object else { return Ok(()) };
+        if !self.options.collect_imported_tests
+            && container.place.is_none()
+            && !found.scope.is_beside(self.scope)
+        {
+            return Ok(());
+        }
+        let container = &Container {
+            range: container
+                .range
+                .or((!found.scope.is_beside(self.scope)).then_some(binding.range)),
+            ..*container
+        };
+        if let Some(function) = found.function() {
+            return self.test_function(binding, function, found.scope, container);
+        }
+        if let Some(class) = found.class() {
+            self.test_class(binding, class, found.scope.outside(), container);
         }
         Ok(())
     }
@@ -139,15 +207,30 @@ impl<'a> Collector<'a> {
             return Ok(());
         }
         let is_generator = function.is_generator && !function.is_async && !decorated.is_wrapped;
-        if is_generator && binding.doubt.is_none() {
+        let versions = self.options.versions;
+        // Where a statement is half typed, nothing else is to vanish for what it says so far.
+        let is_sound = self.scope.module.error.is_none();
+        if is_generator && binding.doubt.is_none() && versions.yield_tests_are_errors() && is_sound
+        {
             let name = &binding.name;
             return Err(format!(
                 "'yield' keyword is allowed in fixtures, but not in tests ({name})"
             ));
         }
-        let (cases, doubt) = match self.cases(function, &decorated, container) {
+        let cases = if is_generator && !versions.yield_tests_are_errors() {
+            Ok(Cases::default())
+        } else {
+            self.cases(function, &decorated, container)
+        };
+        let is_certain = is_sound && binding.doubt.is_none() && decorated.doubt.is_none();
+        let (cases, doubt) = match cases {
             Ok(cases) => (cases, None),
-            Err(reason) => (super::function::Cases::default(), Some(reason)),
+            Err(Refusal::Failure(message)) if is_certain && container.doubt.is_none() => {
+                return Err(format!("In {}::{}: {message}", container.id, binding.name));
+            }
+            Err(Refusal::Unclear(reason) | Refusal::Failure(reason)) => {
+                (Cases::default(), Some(reason))
+            }
         };
         let unclear_flag = (flag == Some(None)).then(|| "its __test__ is computed".to_owned());
         let unclear_marks = (cases.have_marks && self.options.mark_expression.is_some())
@@ -155,7 +238,7 @@ impl<'a> Collector<'a> {
         let draft = Draft {
             kind: Kind::Function,
             binding,
-            range: definition(binding, function),
+            range: container.range.unwrap_or_else(|| definition(binding, function)),
             marks: &decorated.marks,
             doubt: unclear_flag.or(decorated.doubt).or(doubt).or(unclear_marks),
         };

@@ -8,11 +8,16 @@ fn file(text: &str) -> FileItems {
 
 fn with_conftest(text: &str, conftest: &str) -> FileItems {
     let conftests = match parse(conftest.as_bytes()) {
-        Source::Module(module) => vec![module],
+        Source::Module(module) => vec![(Path::new("/conftest.py"), module)],
         Source::Foreign(_) => vec![],
     };
     let options = Options::default();
-    collect("t.py", &parse(text.as_bytes()), Context { options: &options, conftests: &conftests })
+    let shared = Shared::default();
+    let world = World::new(None, &|_| Arc::new(Err("not there".to_owned())), &shared);
+    let roles = Roles { is_module: true, ..Roles::default() };
+    let root = Path::new("/");
+    let context = Context { options: &options, root, roles, conftests: &conftests, world: &world };
+    collect("t.py", Path::new("/t.py"), &parse(text.as_bytes()), context)
 }
 
 /// The ids below the file, of leaves only; `?` marks dynamic ones.
@@ -59,14 +64,17 @@ fn fixtures_of_conftest_count() {
                     @pytest.fixture(params=[1])\ndef many(): pass\n\
                     @pytest.fixture(name='other')\ndef renamed(many): pass\n";
     let text = "def test_1(plain): pass\ndef test_2(many): pass\ndef test_3(other): pass\ndef test_4(renamed): pass\n";
-    assert_eq!(leaves(&with_conftest(text, conftest)), ["test_1", "test_2?", "test_3?", "test_4?"]);
+    assert_eq!(
+        leaves(&with_conftest(text, conftest)),
+        ["test_1", "test_2[1]", "test_3[1]", "test_4?"]
+    );
 }
 
 #[test]
 fn a_fixture_that_overrides_itself_is_followed_upwards() {
     let conftest = "import pytest\n@pytest.fixture(params=[1])\ndef x(): pass\n";
     let text = "import pytest\n@pytest.fixture\ndef x(x): pass\ndef test_1(x): pass\n";
-    assert_eq!(leaves(&with_conftest(text, conftest)), ["test_1?"]);
+    assert_eq!(leaves(&with_conftest(text, conftest)), ["test_1[1]"]);
     let text = "import pytest\n@pytest.fixture\ndef x(): pass\ndef test_1(x): pass\n";
     assert_eq!(leaves(&with_conftest(text, conftest)), ["test_1"]);
 }
@@ -74,7 +82,7 @@ fn a_fixture_that_overrides_itself_is_followed_upwards() {
 #[test]
 fn autouse_fixtures_count_for_everyone() {
     let conftest = "import pytest\n@pytest.fixture(autouse=True, params=[1])\ndef x(): pass\n";
-    assert_eq!(leaves(&with_conftest("def test_1(): pass\n", conftest)), ["test_1?"]);
+    assert_eq!(leaves(&with_conftest("def test_1(): pass\n", conftest)), ["test_1[1]"]);
 }
 
 #[test]
@@ -113,4 +121,12 @@ fn tags_are_the_marks() {
 fn counts() {
     let text = "import pytest\n@pytest.mark.parametrize('x', [1, 2])\ndef test_1(x): pass\ndef test_2(): pass\n";
     assert_eq!(file(text).tests(), 3);
+}
+
+#[test]
+fn patching_a_class_moves_inherited_tests_behind_its_own() {
+    let text = "from unittest.mock import patch\nclass A:\n  def test_b(self): pass\n  def test_a(self): pass\n\
+                @patch('x.y', 1)\nclass TestB(A):\n  def test_c(self): pass\n";
+    let expected = ["test_c", "test_a", "test_b"].map(|name| format!("TestB::{name}"));
+    assert_eq!(leaves(&file(text)), expected);
 }

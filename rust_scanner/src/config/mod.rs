@@ -1,6 +1,8 @@
 //! Rootdir, configuration file and the options that decide what is collected
 //! (`_pytest/config/findpaths.py`).
 
+mod environment;
+mod ids;
 mod ini;
 mod locate;
 mod options;
@@ -8,7 +10,11 @@ mod source;
 
 use std::path::{Path, PathBuf};
 
-pub use options::Options;
+use crate::versions::Versions;
+
+pub use environment::{Environment, Version, is_site_dir};
+pub use ids::{IdOptions, LongStrings};
+pub use options::{ImportMode, Options};
 pub use source::NAMES as FILE_NAMES;
 
 /// What decides about the configuration, as given on the command line.
@@ -22,6 +28,11 @@ pub struct Invocation<'a> {
     pub inifile: Option<&'a str>,
     /// `--rootdir`.
     pub rootdir: Option<&'a str>,
+    /// All other words of the command line, after those of `addopts`: options that change what is
+    /// collected are heeded, others passed over.
+    pub options: &'a [String],
+    /// The interpreter that runs the tests.
+    pub environment: Environment,
 }
 
 /// What pytest would read from the project's configuration file.
@@ -37,6 +48,8 @@ pub struct ProjectConfig {
     pub error: Option<String>,
     /// The options, defaults filled in.
     pub options: Options,
+    /// The interpreter that runs the tests.
+    pub environment: Environment,
 }
 
 /// Find rootdir and configuration as pytest does.
@@ -48,7 +61,7 @@ pub fn project_config(invocation: &Invocation) -> ProjectConfig {
     let found = locate::determine_setup(invocation);
     let (options, error) = match found
         .settings
-        .and_then(|settings| Options::read(&settings, found.inifile.as_deref()))
+        .and_then(|settings| Options::read(&settings, found.inifile.as_deref(), invocation.options))
     {
         Ok(options) => (options, None),
         Err(error) => (Options::default(), Some(error.replace('\n', " "))),
@@ -58,6 +71,7 @@ pub fn project_config(invocation: &Invocation) -> ProjectConfig {
         root: found.root,
         inifile: found.inifile,
         error,
-        options,
+        options: options.with_versions(Versions::of(&invocation.environment)),
+        environment: invocation.environment.clone(),
     }
 }

@@ -1,6 +1,6 @@
 //! A namespace while statements bind names in it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ruff_python_ast::{self as ast, Expr as AstExpr};
 use ruff_text_size::{Ranged, TextRange};
@@ -8,7 +8,7 @@ use ruff_text_size::{Ranged, TextRange};
 use super::expr::Converter;
 use super::position::Positions;
 use super::reflection;
-use crate::syntax::{Binding, Doubt, Expr, Import, Namespace, Value};
+use crate::syntax::{Binding, Doubt, Expr, History, Import, Namespace, Star, Value};
 
 /// Dots of relative imports beyond this are not counted.
 const MAX_LEVEL: usize = 100;
@@ -19,18 +19,39 @@ pub struct Scope<'a> {
     /// In order of first binding; `None` where the name was deleted.
     bindings: Vec<Option<Binding>>,
     places: HashMap<String, usize>,
+    /// Names that have been deleted once.
+    deleted: HashSet<String>,
     doubts: Vec<Doubt>,
+    stars: Vec<Star>,
+    /// Names bound so far, those bound again counted again.
+    clock: u32,
 }
 
 impl<'a> Scope<'a> {
     /// An empty namespace.
     pub fn new(positions: &'a Positions<'a>) -> Self {
-        Self { positions, bindings: Vec::new(), places: HashMap::new(), doubts: Vec::new() }
+        Self {
+            positions,
+            bindings: Vec::new(),
+            places: HashMap::new(),
+            deleted: HashSet::new(),
+            doubts: Vec::new(),
+            stars: Vec::new(),
+            clock: 0,
+        }
     }
 
     /// The names that are left at the end.
     pub fn into_namespace(self) -> Namespace {
-        Namespace::new(self.bindings.into_iter().flatten().collect(), self.doubts)
+        let bindings = self.bindings.into_iter().flatten().collect();
+        let mut namespace = Namespace::new(bindings, self.doubts);
+        namespace.stars = self.stars;
+        namespace
+    }
+
+    fn tick(&mut self) -> u32 {
+        self.clock = self.clock.saturating_add(1);
+        self.clock
     }
 
     /// There may be names that are not seen.
@@ -40,10 +61,17 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Take into account what evaluating `expr` may do.
-    pub fn effect_of(&mut self, expr: &AstExpr, doubt: Option<Doubt>) {
+    /// Take into account what evaluating `expr` may do, which may be a whole statement.
+    pub fn effect_of(&mut self, expr: &AstExpr, is_statement: bool, doubt: Option<Doubt>) {
         if let Some(mutation) = reflection::mutation(expr) {
             self.extend(mutation.name, mutation.added, doubt);
+        }
+        // A call for its effect, `random.shuffle(VALUES)`, has it on what it is given.
+        if let AstExpr::Call(call) = expr
+            && is_statement
+        {
+            let names = call.arguments.args.iter().filter_map(AstExpr::as_name_expr);
+            names.for_each(|name| self.tamper(&name.id));
         }
         if let Some(doubt) = reflection::effect(expr) {
             self.doubt(doubt);
@@ -59,16 +87,40 @@ impl<'a> Scope<'a> {
     /// A list gets `added` at its end, or a container is changed in a way that is not known.
     pub fn extend(&mut self, name: &str, added: Option<&[AstExpr]>, doubt: Option<Doubt>) {
         let Some(binding) = self.get(name) else { return };
-        let Value::Expr(value) = &mut binding.value else { return };
+        let Value::Expr(value) = &mut binding.value else {
+            return self.tamper(name);
+        };
         match (value.as_mut(), added) {
             (Expr::List(items), Some(added)) => {
                 let mut converter = Converter::frugal();
                 items.extend(added.iter().map(|item| converter.convert(item)));
                 binding.doubt = binding.doubt.or(doubt);
+                binding.history.is_grown = true;
             }
             (Expr::List(_), None) => **value = Expr::Container,
-            _ => {}
+            _ => self.tamper(name),
         }
+    }
+
+    /// What `name` stands for may be changed in place, and so may what it is another name for.
+    pub fn tamper(&mut self, name: &str) {
+        let mut name = name.to_owned();
+        while let Some(binding) = self.get(&name).filter(|known| !known.history.is_tampered) {
+            binding.history.is_tampered = true;
+            match &binding.value {
+                Value::Expr(value) if let Expr::Name(original) = value.as_ref() => {
+                    name.clone_from(original);
+                }
+                _ => return,
+            }
+        }
+    }
+
+    fn is_list(&mut self, name: &str) -> bool {
+        matches!(
+            self.get(name),
+            Some(Binding { value: Value::Expr(value), .. }) if matches!(value.as_ref(), Expr::List(_))
+        )
     }
 
     fn doubt_class(&mut self, name: &str, doubt: Doubt) {
@@ -85,14 +137,23 @@ impl<'a> Scope<'a> {
 
     /// Bind `name`, which stands at `at`.
     pub fn bind(&mut self, name: &str, at: TextRange, value: Value, doubt: Option<Doubt>) {
-        let is_bound = self.get(name).is_some();
+        let now = self.tick();
+        let first = self.get(name).map(|binding| binding.order.0);
+        let is_bound = first.is_some();
         // Perhaps the value is still the one before. Of functions and classes it is enough to know one.
         let value = match value {
             Value::Expr(_) if is_bound && doubt.is_some() => Value::Unknown,
             value => value,
         };
         let range = self.positions.range(at);
-        let binding = Binding { name: name.to_owned(), value, range, doubt, test_flag: None };
+        let order = (first.unwrap_or(now), now);
+        // An import that is repeated changes nothing.
+        let is_rebound = self.deleted.contains(name)
+            || self.get(name).is_some_and(|old| old.history.is_rebound || old.value != value);
+        let history = History { is_rebound, ..History::default() };
+        let name_owned = name.to_owned();
+        let binding =
+            Binding { name: name_owned, order, value, range, doubt, test_flag: None, history };
         match self.places.get(name) {
             Some(&place) => self.bindings[place] = Some(binding),
             None => {
@@ -127,6 +188,11 @@ impl<'a> Scope<'a> {
             AstExpr::Attribute(attribute) => self.assign_attribute(attribute, value, doubt),
             AstExpr::Subscript(subscript) if reflection::is_namespace(&subscript.value) => {
                 self.doubt(Doubt::Reflection);
+            }
+            AstExpr::Subscript(subscript) => {
+                if let AstExpr::Name(name) = subscript.value.as_ref() {
+                    self.tamper(&name.id);
+                }
             }
             _ => {}
         }
@@ -169,7 +235,11 @@ impl<'a> Scope<'a> {
     pub fn augment(&mut self, assign: &ast::StmtAugAssign, doubt: Option<Doubt>) {
         match assign.target.as_ref() {
             AstExpr::Name(name) if assign.op == ast::Operator::Add => {
-                self.extend(&name.id, reflection::display(&assign.value), doubt);
+                if self.is_list(&name.id) {
+                    self.extend(&name.id, reflection::display(&assign.value), doubt);
+                } else {
+                    self.assign(&assign.target, None, doubt);
+                }
             }
             target => self.assign(target, None, doubt),
         }
@@ -181,6 +251,10 @@ impl<'a> Scope<'a> {
             (AstExpr::Name(name), None) => {
                 if let Some(place) = self.places.remove(name.id.as_str()) {
                     self.bindings[place] = None;
+                    self.deleted.insert(name.id.to_string());
+                }
+                if !self.stars.is_empty() {
+                    self.doubt(Doubt::StarImport);
                 }
             }
             (AstExpr::Name(name), Some(doubt)) => {
@@ -198,6 +272,11 @@ impl<'a> Scope<'a> {
             (AstExpr::Attribute(attribute), _) => {
                 if let AstExpr::Name(object) = attribute.value.as_ref() {
                     self.doubt_class(&object.id, Doubt::Reflection);
+                }
+            }
+            (AstExpr::Subscript(subscript), _) => {
+                if let AstExpr::Name(name) = subscript.value.as_ref() {
+                    self.tamper(&name.id);
                 }
             }
             _ => {}
@@ -228,7 +307,8 @@ impl<'a> Scope<'a> {
         let module = dots + import.module.as_ref().map_or("", |module| module.id.as_str());
         for alias in &import.names {
             if alias.name.id == "*" {
-                self.doubt(Doubt::StarImport);
+                let (order, range) = (self.tick(), self.positions.range(import.range()));
+                self.stars.push(Star { module: module.clone(), order, range, doubt });
                 continue;
             }
             let name = alias.asname.as_ref().unwrap_or(&alias.name).id.as_str();

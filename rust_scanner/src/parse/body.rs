@@ -31,6 +31,9 @@ impl<'a> Reader<'a> {
     pub fn read(self, body: &[Stmt]) -> Namespace {
         let mut scope = Scope::new(self.positions);
         self.block(&mut scope, body, None);
+        for name in self.tokens.tampered(self.positions.text()) {
+            scope.tamper(name);
+        }
         scope.into_namespace()
     }
 
@@ -65,14 +68,14 @@ impl<'a> Reader<'a> {
                 );
             }
             Stmt::Assign(assign) => {
-                scope.effect_of(&assign.value, doubt);
+                scope.effect_of(&assign.value, false, doubt);
                 for target in &assign.targets {
                     scope.assign(target, Some(&assign.value), doubt);
                 }
             }
             Stmt::AnnAssign(assign) => {
                 if let Some(value) = &assign.value {
-                    scope.effect_of(value, doubt);
+                    scope.effect_of(value, false, doubt);
                     scope.assign(&assign.target, Some(value), doubt);
                 }
             }
@@ -83,7 +86,7 @@ impl<'a> Reader<'a> {
             }
             Stmt::Import(import) => scope.import(import, doubt),
             Stmt::ImportFrom(import) => scope.import_from(import, doubt),
-            Stmt::Expr(expr) => scope.effect_of(&expr.value, doubt),
+            Stmt::Expr(expr) => scope.effect_of(&expr.value, true, doubt),
             Stmt::Raise(raise) => {
                 if raise.exc.as_deref().is_some_and(raises_skip) {
                     scope.doubt(Doubt::ModuleSkip);
@@ -157,9 +160,18 @@ impl<'a> Reader<'a> {
             name: def.name.id.to_string(),
             decorators: decorators(&def.decorator_list),
             parameters: parameters(&def.parameters),
+            takes_more: def.parameters.vararg.is_some(),
             is_async: def.is_async,
             is_generator: self.is_generator(def),
             changes_items: self.changes_items(def),
+            generates: self.generates(def),
+            suffixes: match def.name.id.as_str() {
+                "pytest_collect_file" => {
+                    self.tokens.suffixes_in(def.range(), self.positions.text())
+                }
+                _ => Vec::new(),
+            },
+            has_examples: self.has_examples(&def.body),
             range: self.definition_range(&def.name, def.range()),
         }
     }
@@ -181,8 +193,16 @@ impl<'a> Reader<'a> {
             bases,
             keywords,
             names: scope.into_namespace(),
+            has_examples: self.has_examples(&def.body),
             range: self.definition_range(&def.name, def.range()),
         }
+    }
+
+    /// Whether the docstring that `body` begins with has examples for doctest.
+    pub fn has_examples(self, body: &[Stmt]) -> bool {
+        let Some(Stmt::Expr(first)) = body.first() else { return false };
+        let AstExpr::StringLiteral(literal) = first.value.as_ref() else { return false };
+        crate::doctest::has_examples(literal.value.to_str())
     }
 
     /// From the line with the name, which is the one with `def` or `class`, to the end.
@@ -204,6 +224,17 @@ impl<'a> Reader<'a> {
             }
             _ => false,
         }
+    }
+
+    /// The names that a `pytest_generate_tests` may parametrize.
+    fn generates(self, def: &ast::StmtFunctionDef) -> Option<Vec<String>> {
+        let metafunc = def.parameters.args.first()?;
+        let (first, last) = (def.body.first()?, def.body.last()?);
+        if def.name.id != "pytest_generate_tests" || def.parameters.args.len() != 1 {
+            return None;
+        }
+        let body = TextRange::new(first.start(), last.end());
+        self.tokens.parametrized_in(body, self.positions.text(), &metafunc.parameter.name.id)
     }
 
     /// Whether a `yield` belongs to the function itself, not to one inside it.

@@ -16,6 +16,10 @@ pub enum Decoded<'a> {
 pub fn decode(bytes: &[u8]) -> Decoded<'_> {
     let body = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let encoding = declared_encoding(body).unwrap_or_else(|| "utf-8".to_owned());
+    let is_marked = body.len() < bytes.len();
+    if is_marked && !matches!(encoding.as_str(), "utf-8" | "utf8") {
+        return Decoded::Invalid(0, format!("encoding problem: {encoding} with BOM"));
+    }
     match encoding.as_str() {
         "utf-8" | "utf8" | "utf-8-sig" | "u8" | "utf" | "cp65001" => {
             match std::str::from_utf8(body) {

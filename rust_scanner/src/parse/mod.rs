@@ -5,18 +5,20 @@ mod body;
 mod condition;
 mod decode;
 mod expr;
+mod integer;
 mod position;
+mod recovery;
 mod reflection;
 mod tokens;
 
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
-use ruff_python_ast::Mod;
+use ruff_python_ast::{Mod, Stmt};
 use ruff_python_parser::{Mode, ParseOptions, Parsed, parse_unchecked};
 use ruff_text_size::TextRange;
 
-use crate::syntax::{Module, Namespace, Range, SyntaxError};
+use crate::syntax::{Module, Range, SyntaxError};
 use body::Reader;
 use decode::Decoded;
 use position::Positions;
@@ -26,6 +28,8 @@ use tokens::TokenFacts;
 const DROP_FRAME: usize = 1024;
 /// Stack for everything else that happens then.
 const STACK_RED_ZONE: usize = 64 * 1024;
+/// Beyond this nesting a broken file is not parsed in pieces.
+const MAX_RECOVERY_DEPTH: usize = 50_000;
 /// Beyond this nesting a syntax tree is leaked: to drop it would need more stack than there may be.
 const MAX_DROP_DEPTH: usize = 500_000;
 
@@ -65,14 +69,22 @@ fn parse_text(text: &str) -> Module {
     let positions = Positions::new(text);
     let parsed = ManuallyDrop::new(parse_unchecked(text, ParseOptions::from(Mode::Module)));
     let tokens = TokenFacts::of(parsed.tokens());
-    let module = Module {
-        names: match parsed.syntax().as_module() {
-            Some(module) => Reader::new(&positions, &tokens).read(&module.body),
-            None => Namespace::default(),
-        },
+    let reader = Reader::new(&positions, &tokens);
+    let read = |body: &[Stmt]| Module {
+        names: reader.read(body),
+        has_examples: reader.has_examples(body),
         error: syntax_error(text, &parsed, &positions),
     };
+    let whole = || read(parsed.syntax().as_module().map_or(&[], |module| module.body.as_slice()));
     let max_depth = tokens.max_depth;
+    let module = if parsed.errors().is_empty() || max_depth > MAX_RECOVERY_DEPTH {
+        whole()
+    } else {
+        // Syntax trees of pieces are no deeper, and are dropped in here.
+        with_stack(max_depth, || {
+            recovery::statements(text, &parsed).map_or_else(whole, |body| read(&body))
+        })
+    };
     discard(parsed, max_depth);
     module
 }
@@ -95,13 +107,13 @@ fn discard(parsed: ManuallyDrop<Parsed<Mod>>, max_depth: usize) {
     if max_depth > MAX_DROP_DEPTH {
         return;
     }
-    stacker::maybe_grow(
-        max_depth * DROP_FRAME + STACK_RED_ZONE,
-        max_depth * DROP_FRAME + STACK_RED_ZONE,
-        || {
-            drop(ManuallyDrop::into_inner(parsed));
-        },
-    );
+    with_stack(max_depth, || drop(ManuallyDrop::into_inner(parsed)));
+}
+
+/// Have stack enough to drop a syntax tree of this depth.
+fn with_stack<T>(max_depth: usize, work: impl FnOnce() -> T) -> T {
+    let size = max_depth * DROP_FRAME + STACK_RED_ZONE;
+    stacker::maybe_grow(size, size, work)
 }
 
 #[cfg(test)]

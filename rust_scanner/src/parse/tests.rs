@@ -64,7 +64,11 @@ fn doubts_of_names_and_of_namespaces() {
     assert_eq!(doubt(&module, "b"), Some(Doubt::Try));
     assert_eq!(doubt(&module, "c"), None);
     assert_eq!(doubt(&module, "d"), Some(Doubt::Loop));
-    assert_eq!(module.names.doubts, [Doubt::StarImport, Doubt::Reflection, Doubt::ModuleSkip]);
+    assert_eq!(module.names.doubts, [Doubt::Reflection, Doubt::ModuleSkip]);
+    let star = &module.names.stars[0];
+    assert_eq!((star.module.as_str(), star.doubt), ("m", None));
+    let c = module.names.get("c").expect("bound");
+    assert!(c.order.1 < star.order);
 }
 
 #[test]
@@ -145,4 +149,12 @@ fn deep_nesting_overflows_no_stack() {
         let module = module(&text);
         assert!(module.names.bindings().len() <= 1, "{}", &text[..20]);
     }
+}
+
+#[test]
+fn what_a_broken_class_holds_is_not_the_modules() {
+    let module = module(
+        "def a(): pass\nclass B.:\n    __test__ = False\n    def c(self): pass\ndef d(): 1\n",
+    );
+    assert_eq!(names(&module), ["a", "B", "d"]);
 }

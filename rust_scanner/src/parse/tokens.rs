@@ -42,6 +42,66 @@ impl<'a> TokenFacts<'a> {
 }
 
 impl TokenFacts<'_> {
+    /// The suffixes of file names at the end of string literals in `range`.
+    pub fn suffixes_in(&self, range: TextRange, text: &str) -> Vec<String> {
+        let strings = self.tokens.iter().filter(|token| {
+            token.kind() == TokenKind::String && range.contains_range(token.range())
+        });
+        strings
+            .filter_map(|token| crate::paths::suffix(text[token.range()].trim_matches(['\'', '"'])))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// The names that calls of `METAFUNC.parametrize` in `range` give as literals.
+    ///
+    /// `None` where others may be parametrized: a name is computed, or `METAFUNC` is handed on or
+    /// changed.
+    pub fn parametrized_in(
+        &self,
+        range: TextRange,
+        text: &str,
+        metafunc: &str,
+    ) -> Option<Vec<String>> {
+        let within: Vec<_> = self
+            .tokens
+            .iter()
+            .filter(|token| range.contains_range(token.range()))
+            .filter(|token| {
+                !matches!(token.kind(), TokenKind::NonLogicalNewline | TokenKind::Comment)
+            })
+            .collect();
+        let kind = |index: usize| within.get(index).map(|token| token.kind());
+        let word = |index: usize| within.get(index).map_or("", |token| &text[token.range()]);
+        let mut names = Vec::new();
+        for index in 0..within.len() {
+            if kind(index) != Some(TokenKind::Name) || word(index) != metafunc {
+                continue;
+            }
+            let is_keyword = kind(index + 1) != Some(TokenKind::Dot);
+            let is_changed =
+                kind(index + 3) == Some(TokenKind::Dot) && word(index + 2) == "fixturenames";
+            if is_keyword || is_changed || word(index + 2).starts_with('_') {
+                return None;
+            }
+            if word(index + 2) != "parametrize" {
+                continue;
+            }
+            let is_named =
+                word(index + 4) == "argnames" && kind(index + 5) == Some(TokenKind::Equal);
+            let argument = index + if is_named { 6 } else { 4 };
+            let is_literal = kind(index + 3) == Some(TokenKind::Lpar)
+                && kind(argument) == Some(TokenKind::String)
+                && kind(argument + 1) == Some(TokenKind::Comma);
+            if !is_literal {
+                return None;
+            }
+            let literal = word(argument).trim_matches(['\'', '"']);
+            names.extend(literal.split(',').map(|name| name.trim().to_owned()));
+        }
+        Some(names)
+    }
+
     /// Whether code in `range` may drop, add, order or rename what is in the list `items`.
     ///
     /// It surely does not where `items` comes up as the end of `for item in items:` only, and nothing is
@@ -66,6 +126,84 @@ impl TokenFacts<'_> {
             _ => false,
         })
     }
+}
+
+impl TokenFacts<'_> {
+    /// Names that code inside functions or blocks changes in place, or declares `global`.
+    ///
+    /// What a decorator registers in a list, for example. Code at the top level is not looked at: its
+    /// statements are understood one by one.
+    pub fn tampered<'t>(&self, text: &'t str) -> Vec<&'t str> {
+        let mut found = Vec::new();
+        let (mut indent, mut is_inner, mut is_global) = (0_usize, false, false);
+        // Of each open bracket, the name that it is the subscript of.
+        let mut brackets: Vec<Option<TextRange>> = Vec::new();
+        let mut closed: Option<TextRange> = None;
+        let mut before: [Option<(TokenKind, TextRange)>; 2] = [None, None];
+        for token in self.tokens {
+            let (kind, range) = (token.kind(), token.range());
+            match kind {
+                TokenKind::Indent => indent += 1,
+                TokenKind::Dedent => indent = indent.saturating_sub(1),
+                TokenKind::Newline => (is_inner, is_global) = (false, false),
+                TokenKind::Def | TokenKind::Lambda => is_inner = true,
+                TokenKind::Global => is_global = true,
+                TokenKind::Comment | TokenKind::NonLogicalNewline => continue,
+                _ if indent == 0 && !is_inner => {}
+                TokenKind::Name if is_global => found.push(&text[range]),
+                TokenKind::Name => {
+                    if let [Some((TokenKind::Name, object)), Some((TokenKind::Dot, _))] = before
+                        && changes_its_object(&text[range])
+                    {
+                        found.push(&text[object]);
+                    }
+                }
+                TokenKind::Lsqb => {
+                    let object = before[1].filter(|(kind, _)| *kind == TokenKind::Name);
+                    brackets.push(object.map(|(_, range)| range));
+                }
+                TokenKind::Rsqb => closed = brackets.pop().flatten(),
+                kind => {
+                    let is_assignment = kind == TokenKind::Equal || is_augmented(kind);
+                    let object = match before {
+                        [_, Some((TokenKind::Rsqb, _))] => closed,
+                        [_, Some((TokenKind::Name, name))] if is_augmented(kind) => Some(name),
+                        _ => None,
+                    };
+                    found.extend(object.filter(|_| is_assignment).map(|object| &text[object]));
+                }
+            }
+            before = [before[1], Some((kind, range))];
+        }
+        found
+    }
+}
+
+/// Whether the method called `name` of a list, dict or set changes it.
+fn changes_its_object(name: &str) -> bool {
+    matches!(
+        name,
+        "append"
+            | "extend"
+            | "insert"
+            | "remove"
+            | "pop"
+            | "popitem"
+            | "clear"
+            | "sort"
+            | "reverse"
+            | "update"
+            | "add"
+            | "discard"
+            | "setdefault"
+    )
+}
+
+fn is_augmented(kind: TokenKind) -> bool {
+    matches!(
+        kind,
+        TokenKind::PlusEqual | TokenKind::StarEqual | TokenKind::VbarEqual | TokenKind::AmperEqual
+    )
 }
 
 /// Whether a token can make an expression one level deeper: everything but leaves and separators.

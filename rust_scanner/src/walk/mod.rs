@@ -4,6 +4,7 @@
 //! any order; pytest does neither, and asks each directory's own files what to pass over.
 
 mod arguments;
+mod collectors;
 mod glob;
 mod ignore;
 
@@ -15,8 +16,9 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::collect::Roles;
 use crate::config::ProjectConfig;
-use crate::fnmatch::matches_path;
+use crate::paths::absolute;
 use crate::syntax::Module;
 pub use arguments::Argument;
 use ignore::Ignored;
@@ -46,8 +48,8 @@ pub struct FoundFile {
     pub path: PathBuf,
     /// Its node id.
     pub id: String,
-    /// Whether its directory is a package.
-    pub in_package: bool,
+    /// What it is collected as.
+    pub roles: Roles,
     /// The conftest.py files that apply, nearest first.
     pub conftests: Arc<[Arc<Conftest>]>,
     /// The arguments that mean a part of it; empty where all of it is meant.
@@ -56,15 +58,23 @@ pub struct FoundFile {
     pub doubt: Option<String>,
 }
 
+impl FoundFile {
+    /// Whether it is Python, as pytest tells it.
+    #[must_use]
+    pub fn is_python(&self) -> bool {
+        self.path.extension().is_some_and(|suffix| suffix == "py")
+    }
+}
+
 /// What a walk found.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// Directories with test files in them, parents first; not rootdir.
-    pub dirs: Vec<FoundDir>,
-    /// Test files, in pytest's order.
+    /// Files that may hold tests, in pytest's order.
     pub files: Vec<FoundFile>,
     /// Every directory that was looked into, rootdir too, with and without test files; sorted.
     pub walked: Vec<PathBuf>,
+    /// Whether a directory that was walked is a package.
+    packages: HashMap<PathBuf, bool>,
 }
 
 /// Reads conftest.py files; several threads ask at once.
@@ -94,7 +104,7 @@ struct Walker<'a> {
 /// What lies below a path.
 enum Node {
     Dir { path: PathBuf, is_package: bool, children: Vec<Node> },
-    File { path: PathBuf, in_package: bool, conftests: Arc<[Arc<Conftest>]>, doubt: Option<String> },
+    File { path: PathBuf, roles: Roles, conftests: Arc<[Arc<Conftest>]>, doubt: Option<String> },
 }
 
 /// A directory's entry that is a file or directory, links followed.
@@ -119,9 +129,10 @@ impl Walker<'_> {
             return Some(self.dir(path, &conftests));
         }
         let conftests: Arc<[_]> = self.with_conftest(dir, &conftests).into();
-        (path.extension()? == "py").then(|| Node::File {
+        let roles = collectors::roles(path, true, &conftests, self.config);
+        (roles != Roles::default()).then(|| Node::File {
             path: path.clone(),
-            in_package: dir.join("__init__.py").is_file(),
+            roles,
             doubt: None,
             conftests,
         })
@@ -129,9 +140,13 @@ impl Walker<'_> {
 
     /// Whether `dir` is not above `confcutdir`.
     fn may_have_conftest(&self, dir: &Path) -> bool {
-        let cut =
-            self.config.inifile.as_deref().and_then(Path::parent).unwrap_or(&self.config.root);
-        dir == cut || !cut.starts_with(dir)
+        let config = self.config;
+        let given = config.options.confcutdir.as_ref().map(|given| absolute(&config.cwd, given));
+        let cut = given
+            .as_deref()
+            .or_else(|| config.inifile.as_deref()?.parent())
+            .unwrap_or(&config.root);
+        !config.options.noconftest && (dir == cut || !cut.starts_with(dir))
     }
 
     /// The conftest.py files that apply in `dir`, nearest first, given those that apply above.
@@ -155,17 +170,12 @@ impl Walker<'_> {
                 |entry: &Entry| (!(is_package && entry.name == "__init__.py"), entry.name.clone());
             key(a).cmp(&key(b))
         });
-        entries.retain(|entry| self.is_collected(entry, &conftests));
         let child = |entry: Entry| {
+            let roles = self.roles(&entry, &conftests)?;
             if !entry.is_dir {
                 let doubt = ignore::doubt(&entry.path, &conftests);
                 let conftests = Arc::clone(&conftests);
-                return Some(Node::File {
-                    path: entry.path,
-                    in_package: is_package,
-                    conftests,
-                    doubt,
-                });
+                return Some(Node::File { path: entry.path, roles, conftests, doubt });
             }
             (!entry.is_link || !leads_back(&entry.path)).then(|| self.dir(&entry.path, &conftests))
         };
@@ -173,26 +183,19 @@ impl Walker<'_> {
         Node::Dir { path: path.to_owned(), is_package, children }
     }
 
-    fn is_collected(&self, entry: &Entry, conftests: &[Arc<Conftest>]) -> bool {
+    /// What an entry is collected as, of a directory nothing; `None` where pytest passes over it.
+    fn roles(&self, entry: &Entry, conftests: &[Arc<Conftest>]) -> Option<Roles> {
         let is_given = self.arguments.iter().any(|argument| {
             argument.path == entry.path || entry.is_dir && argument.path.starts_with(&entry.path)
         });
-        if !entry.is_dir {
-            let is_python = entry.path.extension().is_some_and(|suffix| suffix == "py");
-            let path = entry.path.to_string_lossy();
-            if !is_python
-                || !is_given
-                    && !self
-                        .config
-                        .options
-                        .python_files
-                        .iter()
-                        .any(|pattern| matches_path(&path, pattern))
-            {
-                return false;
-            }
-        }
-        is_given || !self.ignored.matches(&entry.path, entry.is_dir, conftests, self.config)
+        let roles = if entry.is_dir {
+            Roles::default()
+        } else {
+            let roles = collectors::roles(&entry.path, is_given, conftests, self.config);
+            (roles != Roles::default()).then_some(roles)?
+        };
+        let ignored = || self.ignored.matches(&entry.path, entry.is_dir, conftests, self.config);
+        (is_given || !ignored()).then_some(roles)
     }
 }
 
@@ -240,7 +243,7 @@ impl Gathered<'_> {
                 self.packages.insert(path, is_package);
                 children.into_iter().for_each(|child| self.add(child, argument));
             }
-            Node::File { path, in_package, conftests, doubt } => {
+            Node::File { path, roles, conftests, doubt } => {
                 let selection =
                     if argument.names.is_empty() { Vec::new() } else { vec![argument.clone()] };
                 // Only of a file with names may another argument mean another part.
@@ -251,21 +254,26 @@ impl Gathered<'_> {
                     return;
                 }
                 let id = node_id(&path, &argument.path, &self.config.root);
-                self.files.push(FoundFile { path, id, in_package, conftests, selection, doubt });
+                self.files.push(FoundFile { path, id, roles, conftests, selection, doubt });
             }
         }
     }
 
     fn finish(self) -> Found {
-        let root = &self.config.root;
+        let mut walked: Vec<PathBuf> = self.packages.keys().cloned().collect();
+        walked.sort_unstable();
+        Found { files: self.files, walked, packages: self.packages }
+    }
+}
+
+impl Found {
+    /// The directories that hold `files`, parents first; not rootdir.
+    pub fn dirs<'f>(&self, files: impl Iterator<Item = &'f Path>, root: &Path) -> Vec<FoundDir> {
         let mut seen: HashSet<&Path> = HashSet::new();
         let mut dirs = Vec::new();
-        for file in &self.files {
-            let above = file
-                .path
-                .ancestors()
-                .skip(1)
-                .take_while(|dir| *dir != root && dir.starts_with(root));
+        for file in files {
+            let above =
+                file.ancestors().skip(1).take_while(|dir| *dir != root && dir.starts_with(root));
             // Once a directory is known, so are those above it.
             let new: Vec<&Path> = above.take_while(|dir| seen.insert(dir)).collect();
             dirs.extend(new.into_iter().rev().map(|dir| {
@@ -279,9 +287,7 @@ impl Gathered<'_> {
                 }
             }));
         }
-        let mut walked: Vec<PathBuf> = self.packages.into_keys().collect();
-        walked.sort_unstable();
-        Found { dirs, files: self.files, walked }
+        dirs
     }
 }
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.unit.scanner.scanner_support import Oracle
 
 
 @pytest.fixture
@@ -21,3 +25,11 @@ def scratch(tmp_path: Path) -> Path:
     made = tmp_path / "scratch"
     made.mkdir()
     return made
+
+
+@pytest.fixture(scope="session")
+def oracle() -> Iterator[Oracle]:
+    """The pytest that is installed here."""
+    made = Oracle(Path(sys.executable))
+    yield made
+    made.close()

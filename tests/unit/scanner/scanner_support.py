@@ -59,6 +59,34 @@ def collect(
     return Collected(**orjson.loads(dump.read_bytes()))
 
 
+class Oracle:
+    """Real pytest in a process that collects one project after another.
+
+    No plugin is loaded but pytest's own. Each project needs a directory of its own.
+    """
+
+    def __init__(self, python: Path) -> None:
+        env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+        env |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "FASTCOLLECT": "0"}
+        script = Path(__file__).with_name("oracle_process.py")
+        self._process = subprocess.Popen(
+            [python, "-B", script], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    def collect(self, cwd: Path, args: Sequence[str] = ()) -> Collected:
+        """Have pytest collect."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(orjson.dumps({"cwd": str(cwd), "args": list(args)}) + b"\n")
+        self._process.stdin.flush()
+        answer = orjson.loads(self._process.stdout.readline())
+        assert "output" not in answer, answer["output"]
+        return Collected(**answer)
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+
 def write_files(root: Path, files: Mapping[str, str | bytes]) -> None:
     """Write a project."""
     for name, content in files.items():
@@ -109,9 +137,11 @@ class Tree:
         )
 
 
-def scan_tree(cwd: Path, args: Sequence[str] = ()) -> Tree:
-    """Scan a project as a run in `cwd` would find it."""
-    scan = Scan(project_config(str(cwd), args), args)
+def scan_tree(
+    cwd: Path, args: Sequence[str] = (), search_path: Sequence[str] | None = None
+) -> Tree:
+    """Scan a project as a run in `cwd` would find it, by the interpreter with this `sys.path`."""
+    scan = Scan(project_config(str(cwd), args, search_path=search_path), args)
     scan.refresh()
     return Tree.of(scan)
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fastcollect_lsp._core import InputSet, Scan, project_config
-from tests.unit.scanner.scanner_support import Tree, scan_tree, write_files
+from tests.unit.scanner.scanner_support import Oracle, Tree, scan_tree, write_files
 
 GOOD = "def test_good(): pass\n"
-needs_permissions = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+NOBODY = 65534
 
 
 @pytest.fixture(autouse=True)
@@ -145,19 +149,128 @@ def test_loops_of_links(root: Path) -> None:
     assert len(files) < 20
 
 
-@needs_permissions
+UNPRIVILEGED = """
+import os, sys
+if os.geteuid() == 0:  # root may read everything
+    os.setgroups([])
+    os.setgid(int(sys.argv[2]))
+    os.setuid(int(sys.argv[2]))
+root = sys.argv[1]
+made = Scan(project_config(root))
+made.refresh()
+locked = [root + "/locked/test_b.py"], [root + "/locked"]
+assert InputSet(*locked).changed() == []
+sys.stdout.buffer.write(made.tree_json())
+"""
+
+
 def test_unreadable_file_and_directory(root: Path) -> None:
-    write_files(root, {"test_a.py": GOOD, "locked/test_b.py": GOOD})
-    (root / "test_a.py").chmod(0)
-    (root / "locked").chmod(0)
+    write_files(root, {"test_a.py": GOOD, "locked/test_b.py": GOOD, "half/conftest.py": "x = 1\n"})
+    write_files(root, {"half/test_c.py": GOOD})
+    for above in (root, *root.parents):
+        if above.stat().st_uid == os.geteuid():
+            above.chmod(above.stat().st_mode | 0o111)
+    root.chmod(0o755)
+    for name in ("test_a.py", "locked", "half/conftest.py"):
+        (root / name).chmod(0)
     try:
-        assert "Permission denied" in scan(root).by_id["test_a.py"]["error"]
-        inputs = InputSet([str(root / "locked/test_b.py")], [str(root / "locked")])
-        assert inputs.changed() == []
-        (root / "locked").chmod(0o700)
-        assert inputs.changed() == [str(root / "locked/test_b.py"), str(root / "locked")]
+        # The extension module is imported while that is still allowed.
+        code = "from fastcollect_lsp._core import InputSet, Scan, project_config" + UNPRIVILEGED
+        command = [sys.executable, "-c", code, str(root), str(NOBODY)]
+        done = subprocess.run(command, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        tree = Tree(orjson.loads(done.stdout))
+        assert "test_good.py::test_good" in tree.by_id
+        assert "cannot be read: Permission denied" in tree.by_id["test_a.py"]["error"]
+        assert "locked/test_b.py" not in tree.by_id
+        assert "half/test_c.py::test_good" in tree.by_id
     finally:
-        (root / "locked").chmod(0o700)
+        for name in ("test_a.py", "locked", "half/conftest.py"):
+            (root / name).chmod(0o700)
+
+
+def test_directories_that_vanish_while_they_are_walked(root: Path) -> None:
+    write_files(root, {f"d{n}/e{m}/test_a.py": GOOD for n in range(10) for m in range(5)})
+    made = Scan(project_config(str(root)))
+    stop = threading.Event()
+
+    def churn() -> None:
+        while not stop.is_set():
+            for n in range(10):
+                (root / f"d{n}").rename(root / f"gone{n}")
+            for n in range(10):
+                (root / f"gone{n}").rename(root / f"d{n}")
+
+    thread = threading.Thread(target=churn)
+    thread.start()
+    try:
+        for _ in range(30):
+            made.refresh()
+            tree = Tree.of(made)
+            assert "test_good.py::test_good" in tree.by_id
+            errors = [item["error"] for item in tree.items if "error" in item]
+            assert all(error.startswith("cannot be read") for error in errors), errors
+    finally:
+        stop.set()
+        thread.join()
+    made.refresh()
+    assert made.counts == (51, 51)
+
+
+@pytest.mark.parametrize("kind", ["tests", "line", "data", "broken"])
+@pytest.mark.parametrize("size", [1_000_000, pytest.param(50_000_000, marks=pytest.mark.long)])
+def test_a_very_large_file(root: Path, kind: str, size: int) -> None:
+    repeated = {
+        "tests": "def test_{}(): pass\n",
+        "line": "x",
+        "data": "    {'a': [1, 2.5, None]},\n",
+        "broken": "def test_{}(: [\n",
+    }[kind]
+    count = size // len(repeated)
+    body = (
+        "".join(repeated.format(n) for n in range(count)) if "{}" in repeated else repeated * count
+    )
+    text = {"line": f"x = '{body}'\n", "data": f"DATA = [\n{body}]\n"}.get(kind, body)
+    write_files(root, {"test_a.py": "def test_first(): pass\n" + text})
+    tree = scan(root)
+    assert "test_a.py::test_first" in tree.by_id
+    assert ("error" in tree.by_id["test_a.py"]) == (kind == "broken")
+
+
+@pytest.mark.parametrize(
+    ("head", "encoding"),
+    [
+        ("# coding: latin-1\n", "latin-1"),
+        ("#!/usr/bin/python\n# -*- coding: iso-8859-1 -*-\n", "latin-1"),
+        ("# vim: set fileencoding=utf-8 :\n", "utf-8"),
+        ("# coding=utf_8\n", "utf-8"),
+        ("\n# coding: Latin_1\n", "latin-1"),
+    ],
+)
+def test_encodings_that_are_read(root: Path, oracle: Oracle, head: str, encoding: str) -> None:
+    text = head + "import pytest\n@pytest.mark.parametrize('x', ['\xe4'])\ndef test_1(x): pass\n"
+    write_files(root, {"test_a.py": text.encode(encoding)})
+    collected = oracle.collect(root)
+    assert [item["id"] for item in scan(root).leaves] == list(collected.ids)
+    assert "test_a.py::test_1[\\xe4]" in collected.ids
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf# coding: latin-1\ndef test_1(): pass\n",
+        b"# coding: no-such-encoding\ndef test_1(): pass\n",
+        b"# coding: ascii\nx = '\xe4'\ndef test_1(): pass\n",
+        b"x = '\xff'\ndef test_1(): pass\n",
+        b"def test_1(): pass\n\0\n",
+    ],
+    ids=repr,
+)
+def test_encodings_that_pytest_refuses(root: Path, oracle: Oracle, content: bytes) -> None:
+    write_files(root, {"test_a.py": content})
+    assert oracle.collect(root).failed == ["test_a.py"]
+    file = scan(root).by_id["test_a.py"]
+    assert "error" in file or file["dynamic"]
 
 
 def test_a_file_that_vanishes_before_it_is_read(root: Path) -> None:

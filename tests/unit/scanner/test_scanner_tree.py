@@ -175,6 +175,9 @@ def test_a_conftest_changes_the_files_below_it(scan: Scan, root: Path) -> None:
     assert not Tree.of(scan).by_id["pkg/test_a.py::TestA::test_2"]["dynamic"]
     overlay = fixture.replace("fixture\n", "fixture(params=[1])\n").encode()
     assert scan.refresh({str(root / "pkg/conftest.py"): overlay}) == [test_a]
+    assert "pkg/test_a.py::TestA::test_2[1]" in Tree.of(scan).by_id
+    overlay = overlay.replace(b"[1]", b"f()")
+    assert scan.refresh({str(root / "pkg/conftest.py"): overlay}) == [test_a]
     assert Tree.of(scan).by_id["pkg/test_a.py::TestA::test_2"]["dynamic"]
 
 
