@@ -77,6 +77,12 @@ impl Versions {
         self.has_pytest(8, 2)
     }
 
+    /// Whether `pytest.toml` and `[tool.pytest]` are read (since pytest 9.0).
+    #[must_use]
+    pub fn has_native_configuration(&self) -> bool {
+        self.has_pytest(9, 0)
+    }
+
     /// Whether `strict_parametrization_ids` and `strict` are options (since pytest 9.0).
     #[must_use]
     pub fn has_strict_parametrization_ids(&self) -> bool {

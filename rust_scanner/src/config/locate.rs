@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::Invocation;
 use super::source::{self, Settings};
 use crate::paths::{absolute, common, is_root};
+use crate::versions::Versions;
 
 /// The outcome: always a rootdir, and the settings or why there are none.
 pub struct Setup {
@@ -67,8 +68,9 @@ fn explicit(invocation: &Invocation, dirs: &[PathBuf], file: PathBuf) -> Setup {
 }
 
 fn discovered(invocation: &Invocation, dirs: &[PathBuf]) -> Setup {
+    let versions = Versions::of(&invocation.environment);
     let ancestor = common_ancestor(invocation.cwd, dirs);
-    if let Some(located) = locate(std::slice::from_ref(&ancestor)) {
+    if let Some(located) = locate(std::slice::from_ref(&ancestor), versions) {
         return located.into();
     }
     // With `--rootdir`, pytest asks neither setup.py nor the arguments' own ancestors.
@@ -77,8 +79,10 @@ fn discovered(invocation: &Invocation, dirs: &[PathBuf]) -> Setup {
             return Setup::bare(root.to_owned());
         }
         if dirs != [ancestor.clone()]
-            && let Some(located) =
-                locate(if dirs.is_empty() { std::slice::from_ref(&ancestor) } else { dirs })
+            && let Some(located) = locate(
+                if dirs.is_empty() { std::slice::from_ref(&ancestor) } else { dirs },
+                versions,
+            )
         {
             return located.into();
         }
@@ -88,15 +92,21 @@ fn discovered(invocation: &Invocation, dirs: &[PathBuf]) -> Setup {
 }
 
 /// The first configuration file from each of `dirs` upwards; else the first pyproject.toml without one.
-fn locate(dirs: &[PathBuf]) -> Option<Located> {
+fn locate(dirs: &[PathBuf], versions: Versions) -> Option<Located> {
     let mut plain_pyproject: Option<PathBuf> = None;
     for base in dirs.iter().flat_map(|dir| dir.ancestors()) {
         for (index, name) in source::NAMES.iter().enumerate() {
             let file = base.join(name);
-            if !file.is_file() {
+            let is_new = name.ends_with("pytest.toml");
+            if is_new && !versions.has_native_configuration() || !file.is_file() {
                 continue;
             }
-            match source::load(&file) {
+            let loaded = source::load(&file).map(|settings| {
+                settings.filter(|settings| {
+                    versions.has_native_configuration() || !source::is_native(settings)
+                })
+            });
+            match loaded {
                 Ok(None) if *name == "pyproject.toml" => {
                     plain_pyproject.get_or_insert(file);
                 }

@@ -61,6 +61,11 @@ pub fn load(path: &Path) -> Loaded {
     }
 }
 
+/// Whether options are in the form that TOML files have of their own.
+pub fn is_native(settings: &Settings) -> bool {
+    settings.iter().any(|(_, setting)| matches!(setting, Setting::Native(_)))
+}
+
 fn read_text(path: &Path) -> Result<String, String> {
     let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     String::from_utf8(bytes).map_err(|error| format!("{}: {error}", path.display()))

@@ -68,7 +68,9 @@ def _statements(body: Sequence[ast.stmt], names: tuple[str, ...] = ()) -> Iterat
             yield from _statements(node.body, inner)
         else:
             is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-            yield _Statement(first, last, names, last, node.name if is_function else None)
+            yield _Statement(
+                first, last, names, last, getattr(node, "name", None) if is_function else None
+            )
 
 
 def _spared(statements: Sequence[_Statement], lines: range) -> frozenset[tuple[str, ...]]:

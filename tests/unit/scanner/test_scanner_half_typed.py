@@ -92,7 +92,8 @@ def test_half_typed_corpus(root: Path) -> None:
     for number, path in enumerate(sorted((HERE / "corpus").glob("rule1*.txt"))):
         _, files = parse_archive(path.read_text(encoding="utf-8"))
         text = files.get("test_a.py", "")
-        if "def test" in text and text.isascii():
+        is_refused = path.stem in ("rule15_wrong_counts", "rule18_strict")
+        if "def test" in text and text.isascii() and not is_refused:
             kept += check(root / str(number), text, variants(text, 8, seed=number))
     assert kept > 50
 
