@@ -1,8 +1,7 @@
 """Random edits: no run is ever stale.
 
-`FASTCOLLECT_EDITS` edits of each project (default: 20 of the small one) begin with
-`FASTCOLLECT_SEED`. What fails is shrunk, and printed as a script. With `FASTCOLLECT_SUITES` the
-long test edits real suites as well:
+`FASTCOLLECT_EDITS` edits, shared out to the projects, begin with `FASTCOLLECT_SEED`. What fails is
+shrunk, and printed as a script. With `FASTCOLLECT_SUITES` the long test edits real suites as well:
 
     FASTCOLLECT_EDITS=2000 FASTCOLLECT_SEED=1 pytest -m long tests/equivalence/test_random_edits.py
 """
@@ -28,7 +27,7 @@ KEEP_GOING = bool(os.environ.get("FASTCOLLECT_KEEP_GOING"))
 """Count what is stale instead of stopping at the first and shrinking it."""
 REPORT = os.environ.get("FASTCOLLECT_EDITS_REPORT")
 """A file for what is found, while a long run goes on."""
-SLICE = 15
+SLICE = 12
 """Edits in CI."""
 
 SMALL = Base("small", Path(sys.executable))
