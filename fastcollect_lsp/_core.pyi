@@ -1,7 +1,7 @@
 """The Rust core: project configuration, static scan, proofs, watch. Types for `rust_scanner/`."""
 
 from collections.abc import Mapping, Sequence
-from typing import final
+from typing import Literal, final
 
 __all__ = ["InputSet", "ProjectConfig", "Scan", "Watcher", "__version__", "project_config"]
 
@@ -58,8 +58,14 @@ def project_config(
 class Scan:
     """A project's static test tree. Thread-safe; all work is done with the GIL released."""
 
-    def __new__(cls, config: ProjectConfig, args: Sequence[str] = ()) -> Scan:
-        """`args`: positional arguments as for pytest; none means testpaths or root."""
+    def __new__(
+        cls, config: ProjectConfig, args: Sequence[str] = (), *, cache: str | None = None
+    ) -> Scan:
+        """`args`: positional arguments as for pytest; none means testpaths or root.
+
+        `cache` is a directory for what files say, kept for the next process; it is made, and must
+        be the user's alone. Where that fails there is no cache. Nothing in it is trusted.
+        """
     def refresh(self, overlays: Mapping[str, bytes] = ...) -> list[str]:
         """Walk and (re)scan what changed; `overlays` maps absolute paths to unsaved buffers, all of
         them: a file that is not among them is read from disk.
@@ -81,6 +87,24 @@ class Scan:
     @property
     def counts(self) -> tuple[int, int]:
         """(files, tests), where a test is a function, or a parametrized case where known."""
+    def imports_of(
+        self, path: str, until: Literal["imported", "called", "never"] = "never"
+    ) -> list[str]:
+        """The project's files that a file imports, directly or not; absolute paths, sorted.
+
+        As of the last `refresh` and `update`; made by the first call, kept up to date from then on.
+        More than Python does import, not less: every branch counts, the packages around a file and
+        the conftest.py files above a test file as well. `until`: which imports are followed: those
+        executed when the module is imported; also those in functions, and of modules that a string
+        names; also those under `if TYPE_CHECKING:`. Empty for a file that no test file leads to.
+        """
+    def dependents_of(
+        self, path: str, until: Literal["imported", "called", "never"] = "never"
+    ) -> list[str]:
+        """The test files that import a file, directly or not, and itself if it is one; sorted.
+
+        Of a file that is deleted: ask before the next `refresh`. Otherwise as `imports_of`.
+        """
     def items_json(self, path: str) -> bytes:
         """The `TestItem`s of one file, a JSON array as in the editor protocol; `[]` if unknown.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from . import cache
 from ._core import ProjectConfig, Scan
 from .arguments import Arguments, UsageError
 from .editor.uris import path_of
@@ -103,7 +104,8 @@ def lineage(node_id: str) -> list[str]:
 
 def scan(config: ProjectConfig, arguments: Arguments, cwd: Path) -> Tree:
     """Scan what these arguments mean. Raises UsageError for a node id that is not there."""
-    made = Scan(config, [_absolute(path, cwd) for path in arguments.paths])
+    paths = [_absolute(path, cwd) for path in arguments.paths]
+    made = Scan(config, paths, cache=cache.directory())
     made.refresh()
     tree = Tree([_node(item) for item in orjson.loads(made.tree_json())])
     for path in arguments.paths:

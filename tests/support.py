@@ -101,7 +101,8 @@ class SmallBench(Bench):
         """Directories of servers that were started here."""
         if not self.directory.is_dir():
             return []
-        return sorted(path for path in self.directory.iterdir() if path.is_dir())
+        directories = (path for path in self.directory.iterdir() if path.is_dir())
+        return sorted(path for path in directories if path.name != "cache")
 
     def server_pid(self) -> int:
         """The server's process."""

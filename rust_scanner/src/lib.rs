@@ -9,19 +9,23 @@
 //! ```text
 //! walk     which files, in pytest's order, below which conftest.py files
 //! facts    what each file says, kept until the file changes
+//!   cache  the same across processes
 //!   parse  text → syntax::Module; the only place that knows the parser
 //! collect  facts + configuration + conftest.py files → items, by pytest's rules
+//! graph    which files import which
 //! scan     all of it together, and what differs from the time before
 //! tree     items as the editor protocol has them
 //! ```
 //!
 //! What the text does not decide is never guessed: it becomes a doubt, with a reason for people.
 
+pub mod cache;
 pub mod collect;
 pub mod config;
 pub mod doctest;
 pub mod facts;
 pub mod fnmatch;
+pub mod graph;
 pub mod items;
 pub mod parse;
 pub mod paths;

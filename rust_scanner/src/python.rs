@@ -11,11 +11,13 @@ use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use pyo3::exceptions::{PyOSError, PyRuntimeError};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::cache::Cache;
 use crate::config::{self, Environment, Invocation, Version};
+use crate::syntax::When;
 use crate::{proof, scan, watch};
 
 /// Run `work` without the GIL; a panic becomes a `RuntimeError` that says it is our fault.
@@ -37,6 +39,15 @@ fn text(path: &Path) -> OsString {
 
 fn texts(paths: &[PathBuf]) -> Vec<OsString> {
     paths.iter().map(|path| text(path)).collect()
+}
+
+fn when(name: &str) -> PyResult<When> {
+    match name {
+        "imported" => Ok(When::Imported),
+        "called" => Ok(When::Called),
+        "never" => Ok(When::Never),
+        _ => Err(PyValueError::new_err("until: one of imported, called, never")),
+    }
 }
 
 #[pyclass(frozen)]
@@ -122,9 +133,18 @@ struct Scan(scan::Scan);
 #[pymethods]
 impl Scan {
     #[new]
-    #[pyo3(signature = (config, args=Vec::new()), text_signature = "(config, args=())")]
-    fn new(config: &ProjectConfig, args: Vec<String>) -> Self {
-        Self(scan::Scan::new(config.0.clone(), args))
+    #[pyo3(
+        signature = (config, args=Vec::new(), *, cache=None),
+        text_signature = "(config, args=(), *, cache=None)"
+    )]
+    fn new(config: &ProjectConfig, args: Vec<String>, cache: Option<PathBuf>) -> Self {
+        // Without a cache everything is only slower.
+        let cache = cache.and_then(|directory| Cache::open(&directory, &config.0.root).ok());
+        let scan = scan::Scan::new(config.0.clone(), args);
+        Self(match cache {
+            Some(cache) => scan.cached(cache),
+            None => scan,
+        })
     }
 
     #[pyo3(signature = (overlays=HashMap::new()))]
@@ -153,6 +173,18 @@ impl Scan {
     #[getter]
     fn counts(&self) -> (usize, usize) {
         self.0.counts()
+    }
+
+    #[pyo3(signature = (path, until="never"))]
+    fn imports_of(&self, py: Python<'_>, path: PathBuf, until: &str) -> PyResult<Vec<OsString>> {
+        let until = when(until)?;
+        detached(py, || texts(&self.0.imports_of(&path, until)))
+    }
+
+    #[pyo3(signature = (path, until="never"))]
+    fn dependents_of(&self, py: Python<'_>, path: PathBuf, until: &str) -> PyResult<Vec<OsString>> {
+        let until = when(until)?;
+        detached(py, || texts(&self.0.dependents_of(&path, until)))
     }
 
     fn items_json<'py>(&self, py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyBytes>> {

@@ -1,5 +1,8 @@
 //! A project's static test tree, kept up to date at the cost of what changed.
 
+mod imports;
+
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -7,10 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rayon::prelude::*;
 
-use crate::collect::{Context, Needs, Shared, World, collect};
+use crate::cache::Cache;
+use crate::collect::{Context, Needs, Query, Shared, World, collect};
 use crate::config::ProjectConfig;
-use crate::doctest;
 use crate::facts::{Facts, Overlays, Reading};
+use crate::graph::Graph;
 use crate::items::FileItems;
 use crate::parse::Source;
 use crate::pool;
@@ -59,6 +63,8 @@ pub struct Scan {
     /// Where imports led in the last refresh.
     resolver: RwLock<Arc<Resolver>>,
     snapshot: RwLock<Arc<Snapshot>>,
+    /// Made when it is first asked for, and kept up to date from then on.
+    graph: RwLock<Option<Arc<Graph>>>,
 }
 
 impl Scan {
@@ -67,7 +73,20 @@ impl Scan {
     #[must_use]
     pub fn new(config: ProjectConfig, args: Vec<String>) -> Self {
         let resolver = RwLock::new(Arc::new(Resolver::new(&config)));
-        Self { config, args, facts: Mutex::default(), resolver, snapshot: RwLock::default() }
+        Self {
+            config,
+            args,
+            facts: Mutex::default(),
+            resolver,
+            snapshot: RwLock::default(),
+            graph: RwLock::default(),
+        }
+    }
+
+    /// The same, with the facts that `cache` keeps of earlier processes.
+    #[must_use]
+    pub fn cached(self, cache: Cache) -> Self {
+        Self { facts: Mutex::new(Facts::cached(Some(cache))), ..self }
     }
 
     /// Walk, and scan again what changed; `overlays` are all unsaved buffers.
@@ -75,7 +94,7 @@ impl Scan {
     /// Returns the paths whose items differ from before, or that vanished, sorted.
     pub fn refresh(&self, overlays: Overlays) -> Vec<PathBuf> {
         let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
-        let pass = std::mem::take(&mut *facts).next(overlays);
+        let mut pass = std::mem::take(&mut *facts).next(overlays);
         let before = self.snapshot();
         let resolver = Arc::new(Resolver::new(&self.config));
         let now = pool::run(|| {
@@ -96,9 +115,11 @@ impl Scan {
             Snapshot { dirs, files, places, walked }
         });
         let changed = differences(&before, &now);
-        *facts = pass;
-        *self.resolver.write().unwrap_or_else(PoisonError::into_inner) = resolver;
+        *self.resolver.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&resolver);
         self.replace(now);
+        self.refresh_graph(&pass, resolver);
+        pass.keep();
+        *facts = pass;
         changed
     }
 
@@ -116,6 +137,9 @@ impl Scan {
             let reading = facts.update(path, text);
             self.collected(file.found.clone(), reading, facts, (&resolver, &Shared::default()))
         });
+        if !Arc::ptr_eq(&scanned.reading, &file.reading) {
+            self.update_graph(path, &scanned.reading, facts);
+        }
         let is_new = scanned.items != file.items;
         let mut files = before.files.clone();
         files[place] = Arc::new(scanned);
@@ -191,11 +215,8 @@ impl Scan {
         before: &Snapshot,
     ) -> Arc<Scanned> {
         let known = before.places.get(&found.path).map(|&place| &before.files[place]);
-        let reading = if found.is_python() {
-            facts.read(&found.path)
-        } else {
-            text(&found.path, known.map(|known| &known.reading))
-        };
+        let reading =
+            if found.is_python() { facts.read(&found.path) } else { facts.read_text(&found.path) };
         if let Some(known) = known
             && Arc::ptr_eq(&known.reading, &reading)
             && is_same(&known.found, &found)
@@ -266,21 +287,6 @@ impl Scan {
             items.retain(|names| found.selection.iter().any(|argument| argument.selects(names)));
         }
         items
-    }
-}
-
-/// A text file; `known` is what it said before.
-fn text(path: &Path, known: Option<&Arc<Reading>>) -> Arc<Reading> {
-    let reading = match std::fs::read(path) {
-        Ok(bytes) => {
-            let has_examples = doctest::has_examples(&String::from_utf8_lossy(&bytes));
-            Ok(Source::Module(Arc::new(Module { has_examples, ..Module::default() })))
-        }
-        Err(error) => Err(format!("cannot be read: {error}")),
-    };
-    match known {
-        Some(known) if **known == reading => Arc::clone(known),
-        _ => Arc::new(reading),
     }
 }
 

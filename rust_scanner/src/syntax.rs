@@ -5,9 +5,11 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 /// A stretch of text as the Language Server Protocol counts it: lines from zero, columns in UTF-16
 /// code units, end exclusive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
 pub struct Range {
     /// Line and column of the first character.
     pub start: (u32, u32),
@@ -16,10 +18,14 @@ pub struct Range {
 }
 
 /// A module: its namespace after execution, as far as the text decides it.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Module {
     /// The names at the end, in the order of `__dict__`.
     pub names: Namespace,
+    /// What it imports anywhere in its text.
+    pub imports: Vec<Imported>,
+    /// Strings such as `"a.b.c"`, which may name modules.
+    pub dotted_strings: Vec<String>,
     /// Why the file could not be parsed as a whole; what the parser could recover is there.
     pub error: Option<SyntaxError>,
     /// Whether its docstring has examples for doctest.
@@ -27,7 +33,7 @@ pub struct Module {
 }
 
 /// The first error that keeps a file from being imported.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyntaxError {
     /// Where.
     pub range: Range,
@@ -36,9 +42,11 @@ pub struct SyntaxError {
 }
 
 /// The names bound by a module's or class' body.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(from = "Bindings")]
 pub struct Namespace {
     bindings: Vec<Binding>,
+    #[serde(skip)]
     places: HashMap<String, usize>,
     /// Why there may be names that are not seen here.
     pub doubts: Vec<Doubt>,
@@ -47,7 +55,7 @@ pub struct Namespace {
 }
 
 /// `from module import *`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Star {
     /// The module, with one leading dot for each level of a relative import.
     pub module: String,
@@ -57,6 +65,20 @@ pub struct Star {
     pub range: Range,
     /// Why it may not be executed.
     pub doubt: Option<Doubt>,
+}
+
+/// A `Namespace` as it is kept: where a name is follows from the bindings.
+#[derive(Deserialize)]
+struct Bindings {
+    bindings: Vec<Binding>,
+    doubts: Vec<Doubt>,
+    stars: Vec<Star>,
+}
+
+impl From<Bindings> for Namespace {
+    fn from(kept: Bindings) -> Self {
+        Self { stars: kept.stars, ..Self::new(kept.bindings, kept.doubts) }
+    }
 }
 
 impl Namespace {
@@ -85,7 +107,7 @@ impl Namespace {
 }
 
 /// One name of a namespace.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Binding {
     /// The name.
     pub name: String,
@@ -107,7 +129,7 @@ pub struct Binding {
 ///
 /// A decorator is evaluated where it stands: what it read is certain only if the name never had
 /// another value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct History {
     /// It was bound before, to something else.
     pub is_rebound: bool,
@@ -118,7 +140,7 @@ pub struct History {
 }
 
 /// What a name is bound to.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     /// A `def`.
     Function(Box<Function>),
@@ -133,7 +155,7 @@ pub enum Value {
 }
 
 /// One imported name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Import {
     /// The module, with one leading dot for each level of a relative import.
     pub module: String,
@@ -141,8 +163,30 @@ pub struct Import {
     pub name: Option<String>,
 }
 
+/// One import, wherever it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// The module, with one leading dot for each level of a relative import.
+    pub module: String,
+    /// The names after `from ... import`, which may be submodules; `*` for all.
+    pub names: Vec<String>,
+    /// When it is executed.
+    pub when: When,
+}
+
+/// When an import is executed, if it is; the likelier first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum When {
+    /// With the module around it, perhaps under a condition.
+    Imported,
+    /// When a function is called, perhaps with the module's name in a string.
+    Called,
+    /// Not under pytest: `if TYPE_CHECKING:`.
+    Never,
+}
+
 /// Why something cannot be decided from one file's text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Doubt {
     /// `from x import *`.
     StarImport,
@@ -177,7 +221,7 @@ impl Doubt {
 }
 
 /// A `def`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Function {
     /// Its own name, which an alias does not change.
     pub name: String,
@@ -204,7 +248,7 @@ pub struct Function {
 }
 
 /// One parameter of a `def`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parameter {
     /// Its name.
     pub name: String,
@@ -215,7 +259,8 @@ pub struct Parameter {
 }
 
 /// A `class`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")] // bounded in depth by `cache`
 pub struct Class {
     /// Its own name, which an alias does not change.
     pub name: String,
@@ -234,7 +279,8 @@ pub struct Class {
 }
 
 /// An expression, as far as ids, marks and names depend on it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")] // bounded in depth by `cache`
 pub enum Expr {
     /// `None`.
     None,
@@ -285,7 +331,7 @@ pub enum Expr {
 }
 
 /// An arithmetic operation.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Binary {
     /// On the left.
     pub left: Expr,
@@ -296,7 +342,7 @@ pub struct Binary {
 }
 
 /// What is done with two values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Operator {
     /// `+`.
     Add,
@@ -327,7 +373,7 @@ pub enum Operator {
 }
 
 /// A part of an f-string.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Part {
     /// Text.
     Text(String),
@@ -338,7 +384,7 @@ pub enum Part {
 }
 
 /// A comprehension with one `for`, without `if`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comprehension {
     /// What is computed each time.
     pub element: Expr,
@@ -351,7 +397,7 @@ pub struct Comprehension {
 }
 
 /// A call.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Call {
     /// What is called.
     pub func: Expr,

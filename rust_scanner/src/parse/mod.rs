@@ -5,6 +5,7 @@ mod body;
 mod condition;
 mod decode;
 mod expr;
+mod imports;
 mod integer;
 mod position;
 mod recovery;
@@ -17,10 +18,12 @@ use std::sync::Arc;
 use ruff_python_ast::{Mod, Stmt};
 use ruff_python_parser::{Mode, ParseOptions, Parsed, parse_unchecked};
 use ruff_text_size::TextRange;
+use serde::{Deserialize, Serialize};
 
 use crate::syntax::{Module, Range, SyntaxError};
 use body::Reader;
 use decode::Decoded;
+use imports::{dotted_strings, imports};
 use position::Positions;
 use tokens::TokenFacts;
 
@@ -34,7 +37,7 @@ const MAX_RECOVERY_DEPTH: usize = 50_000;
 const MAX_DROP_DEPTH: usize = 500_000;
 
 /// What reading a file's bytes gave.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Source {
     /// Python, perhaps with syntax errors.
     Module(Arc<Module>),
@@ -70,9 +73,12 @@ fn parse_text(text: &str) -> Module {
     let parsed = ManuallyDrop::new(parse_unchecked(text, ParseOptions::from(Mode::Module)));
     let tokens = TokenFacts::of(parsed.tokens());
     let reader = Reader::new(&positions, &tokens);
+    let dotted_strings = dotted_strings(parsed.tokens(), text);
     let read = |body: &[Stmt]| Module {
         names: reader.read(body),
         has_examples: reader.has_examples(body),
+        imports: imports(body),
+        dotted_strings: dotted_strings.clone(),
         error: syntax_error(text, &parsed, &positions),
     };
     let whole = || read(parsed.syntax().as_module().map_or(&[], |module| module.body.as_slice()));

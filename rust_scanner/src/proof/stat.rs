@@ -1,15 +1,18 @@
 //! What `stat` says about a file, as a value that can be compared.
 
 use std::io;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
 
 /// The part of a stat that changes whenever the content may have.
 ///
 /// Compared for equality only, never by age: `cp -p` and `rsync -t` bring older times, and an edit
 /// that restores the mtime still moves the ctime.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stat {
     /// Last modification, in nanoseconds since the epoch.
     pub mtime_ns: i128,
@@ -64,7 +67,7 @@ fn nanoseconds(seconds: i64, nanoseconds: i64) -> i128 {
 }
 
 /// Why there is no stat; a state like any other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Missing {
     /// Nothing is there (`ENOENT`, or `ENOTDIR` on the way).
     Absent,
@@ -82,14 +85,15 @@ impl From<io::Error> for Missing {
 }
 
 /// One symbolic link: its own stat, and where it points.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     stat: Stat,
-    target: Option<PathBuf>,
+    /// Bytes: a path need not be text.
+    target: Option<Vec<u8>>,
 }
 
 /// The state of a path that was read, or looked for, as a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileState {
     /// Set where the path itself is a symbolic link; boxed because most are not.
     link: Option<Box<Link>>,
@@ -105,7 +109,9 @@ impl FileState {
             Ok(meta) if meta.is_symlink() => Self {
                 link: Some(Box::new(Link {
                     stat: Stat::from(&meta),
-                    target: std::fs::read_link(path).ok(),
+                    target: std::fs::read_link(path)
+                        .ok()
+                        .map(|target| target.into_os_string().into_vec()),
                 })),
                 target: std::fs::metadata(path)
                     .map(|meta| Stat::from(&meta).of_link_target(meta.is_dir()))
