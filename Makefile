@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test check unit long rust extension vscode clean
+.PHONY: demo test check unit long fuzz rust extension vscode clean
 
 # An environment as a user would have it: the two distributions, and what the example imports.
 DEMO := .work/demo
@@ -40,6 +40,10 @@ unit: $(VENV)/.installed
 # What takes too long for every change: matrices, long random tests, fuzzing. FASTCOLLECT_SUITES as in CONTRIBUTING.md.
 long: $(VENV)/.installed
 	$(BIN)/python -m pytest -p no:fastcollect -p no:cacheprovider -m long
+
+# Five minutes of each target (`rust_scanner/fuzz/run.sh SECONDS TARGET...` for others); needs nightly and cargo-fuzz.
+fuzz:
+	rust_scanner/fuzz/run.sh
 
 NODE_MODULES := vscode-extension/node_modules/.installed
 $(NODE_MODULES): vscode-extension/package-lock.json
