@@ -104,7 +104,8 @@ fn source(module: usize, numbers: &mut Numbers) -> String {
 
 /// A test file as people write them: some 6 KB.
 pub fn test_file(numbers: &mut Numbers) -> String {
-    let mut text = String::from("\"\"\"Tests.\"\"\"\nimport os\nimport pytest\nfrom unittest import mock\n");
+    let mut text =
+        String::from("\"\"\"Tests.\"\"\"\nimport os\nimport pytest\nfrom unittest import mock\n");
     for _ in 0..2 {
         let _ = writeln!(text, "from app import m{}", numbers.below(MODULES as u64));
     }
@@ -112,7 +113,9 @@ pub fn test_file(numbers: &mut Numbers) -> String {
         let _ = writeln!(text, "\n\ndef test_plain_{test}(tmp_path):");
         body(&mut text, "    ", numbers);
     }
-    text.push_str("\n\n@pytest.mark.parametrize('a, b', [(1, 'x'), (2, 'y'), (3, 'z'), (4, None)])\n");
+    text.push_str(
+        "\n\n@pytest.mark.parametrize('a, b', [(1, 'x'), (2, 'y'), (3, 'z'), (4, None)])\n",
+    );
     text.push_str("def test_param(a, b):\n    assert a\n\n\nclass TestThing:\n");
     for test in 0..8 {
         let _ = writeln!(text, "    def test_method_{test}(self):");
