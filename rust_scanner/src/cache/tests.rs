@@ -274,3 +274,31 @@ fn superseded_records_are_cleared_away() {
     assert_eq!(kept.get(&last[0].0, &last[0].1), Some(large));
     assert_eq!(kept.get(&gone[0].0, &gone[0].1), None, "nor are files that are no more");
 }
+
+#[test]
+fn records_changed_at_random_decode_to_something_or_nothing() {
+    let sound = encode_facts(&source()).expect("encoded");
+    let mut state = 1_u64;
+    let mut below = |end: usize| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).expect("31 bits") % end
+    };
+    let mut decoded = 0;
+    for _ in 0..3_000 {
+        let mut bytes = sound.clone();
+        for _ in 0..=below(4) {
+            let place = below(bytes.len());
+            match below(3) {
+                0 => bytes[place] = u8::try_from(below(256)).expect("a byte"),
+                1 => bytes.insert(place, u8::try_from(below(256)).expect("a byte")),
+                _ => bytes.truncate(place.max(1)),
+            }
+        }
+        // Who can write the right checksum still gets no further than this.
+        kept_in(pack_of(&[&bytes])).get(Path::new("/"), &FileState::of(Path::new("/")));
+        decoded +=
+            usize::from(decode(&bytes).is_some_and(|source| encode_facts(&source).is_some()));
+    }
+    assert!(0 < decoded && decoded < 3_000, "{decoded}");
+}
