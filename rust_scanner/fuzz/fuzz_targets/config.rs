@@ -13,5 +13,5 @@ fuzz_target!(|bytes: &[u8]| {
     let config = configured(&[(name, text), ("test_a.py", b"def test(): pass")]);
     let scan = Scan::new(config.project, Vec::new());
     scan.refresh(Default::default());
-    scan.tree_json();
+    let _ = scan.tree_json();
 });

@@ -19,8 +19,8 @@ fuzz_target!(|bytes: &[u8]| {
             (file("conftest.py"), bytes[half..].to_vec()),
         ]);
         project.scan.refresh(overlays);
-        project.scan.tree_json();
+        let _ = project.scan.tree_json();
         project.scan.update(&file("test_a.py"), Some(&bytes[..half]));
-        project.scan.items_json(&file("test_a.py"));
+        let _ = project.scan.items_json(&file("test_a.py"));
     });
 });
