@@ -68,11 +68,15 @@ class Freshness:
             await self._doubt.wait()
             await self._warm.warming.idle.wait()
             self._doubt.clear()
-            # What failed may succeed now; its inputs are not known.
-            failed = self._warm.warming.failure is not None
-            if failed or await asyncio.to_thread(_is_stale, self._checkpoints()):
-                log.info("files changed: warming again")
-                self._warm.warming.refresh()
+            await self.look()
+
+    async def look(self) -> None:
+        """Have made again what does not hold now, whether or not an event has told of it."""
+        # What failed may succeed now; its inputs are not known.
+        failed = self._warm.warming.failure is not None
+        if failed or await asyncio.to_thread(_is_stale, self._checkpoints()):
+            log.info("files changed: warming again")
+            self._warm.warming.refresh()
 
     async def close(self) -> None:
         """Stop watching."""

@@ -153,7 +153,7 @@ class Server:
             await _send(sock, {})
         elif hello.kind == "warm":
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self.warm.warming.idle.wait(), hello.patience_s)
+                await asyncio.wait_for(self._warmed(), hello.patience_s)
             await _send(sock, to_json(self.status()))
         elif hello.kind == "editor":
             await self._edit(sock, reader.rest)
@@ -163,6 +163,12 @@ class Server:
             self._stopping.set()
         else:
             raise protocol.ProtocolError(f"unknown kind {hello.kind!r}")
+
+    async def _warmed(self) -> None:
+        """Wait until all is warm, of the files as they are now."""
+        await self.warm.warming.idle.wait()
+        await self.freshness.look()
+        await self.warm.warming.idle.wait()
 
     async def _run(self, sock: socket.socket, reader: protocol.FrameReader) -> None:
         message = await asyncio.wait_for(_next_frame(sock, reader), protocol.HANDSHAKE_TIMEOUT)

@@ -50,9 +50,11 @@ from .tracing import Reads, TracedArgv, snapshot_environ, traced_environ
 class Barrier(Exception):
     """A step, or one module of it, must not happen ahead of time; its text says why."""
 
-    def __init__(self, reason: str, module: str | None = None) -> None:
+    def __init__(self, reason: str, module: str | None = None, as_recorded: bool = False) -> None:
         super().__init__(reason)
         self.module = module
+        self.as_recorded = as_recorded
+        """Whether the step did what it did in the recorded run: it is only not to be kept."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +207,8 @@ class Replay:
         self.report.barriers.append((index, barrier.module, str(barrier)))
         assert self._audit is not None
         with self._audit.paused():
-            if index < self._plan.last and self._is_contained(self._plan.record.segments[index]):
+            step = self._plan.record.segments[index] if index < self._plan.last else None
+            if barrier.as_recorded and step is not None and self._is_contained(step):
                 self.report.contained.append(index)
             self._output.rebase()
             self._baseline = census.Census.take()
@@ -216,7 +219,7 @@ class Replay:
     def _is_contained(self, segment: Segment) -> bool:
         """Whether what a step does shows nowhere but in its own module and in libraries that are
         imported ahead all the same."""
-        if segment.path is None:
+        if segment.path is None or segment.kind == "conftest":  # pytest calls its hooks
             return False
         try:
             source = Path(segment.path).read_bytes()
@@ -257,7 +260,7 @@ class Replay:
                 self._argv.read = False
                 hazard = hazard or "reads sys.argv at import"
         if hazard:
-            raise Barrier(hazard, module)
+            raise Barrier(hazard, module, as_recorded=True)
 
     def _read(self, files: Iterable[str]) -> None:
         for file in files:
@@ -288,7 +291,7 @@ class Replay:
     def _step(self, index: int, segment: Segment) -> None:
         shallow = self._shallow(index)
         if segment.kind == "broken" and not shallow:
-            raise Barrier("cannot be imported")
+            raise Barrier("cannot be imported", as_recorded=True)
         if segment.kind == "opaque" and not shallow:
             raise Barrier("imported in a way of its own")
         if self._diverges(segment):
@@ -330,7 +333,7 @@ class Replay:
         except Barrier:
             raise
         except Forbidden as forbidden:
-            raise Barrier(str(forbidden)) from None
+            raise Barrier(str(forbidden), as_recorded=True) from None
         except BaseException as error:
             raise Barrier(_failed(error)) from None
 

@@ -2,7 +2,6 @@
 
 mod imports;
 
-use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -11,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use rayon::prelude::*;
 
 use crate::cache::Cache;
-use crate::collect::{Context, Needs, Query, Shared, World, collect};
+use crate::collect::{Context, Needs, Shared, World, collect};
 use crate::config::ProjectConfig;
 use crate::facts::{Facts, Overlays, Reading};
 use crate::graph::Graph;
