@@ -234,6 +234,8 @@ class Record:
     """The hook because of which modules are counted as influenced."""
     idle_timeout_min: float
     """Minutes without use after which the project wants its server to end."""
+    began_ns: int = 0
+    """When the recorded run began, in ns since the epoch: it may not know of later edits."""
     listings: dict[str, str] = dataclasses.field(default_factory=dict)
     """What each of the directories held when it was listed (`listing.digest`)."""
 

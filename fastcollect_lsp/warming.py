@@ -84,6 +84,8 @@ class Warming:
     """The latest record of each selection that is kept warm."""
     _edited: collections.OrderedDict[str, str] = field(default_factory=collections.OrderedDict)
     """Files that were edited, the latest last, each with the file whose step read it first."""
+    _unknown: dict[str, set[str]] = field(default_factory=dict)
+    """By selection, files edited since its record was made: it knows nothing of them."""
     _costs_ms: dict[str, float] = field(default_factory=dict)
     """What the step of each file took the last time."""
     _without_libraries: set[str | None] = field(default_factory=set)
@@ -111,6 +113,7 @@ class Warming:
         """
         selection = record.key.selection
         if seen:
+            self._unknown[selection] = set()
             self.pool.use(selection)
             self._unasked = 0
         self._records[selection] = record
@@ -118,6 +121,7 @@ class Warming:
         while len(self._records) > MAX_SELECTIONS:
             forgotten, _ = self._records.popitem(last=False)
             self._wishes.pop(forgotten, None)
+            self._unknown.pop(forgotten, None)
         self._wishes.pop(selection, None)
         self._wishes[selection] = Wish(record, seen)
         self.idle.clear()
@@ -225,7 +229,9 @@ class Warming:
             # Which test files there are, and in which order, only the next run will say.
             record = policy.without_modules(record)
         parent = await self._zygote_for(record)
-        kept, changed = await self._still_good(record)
+        kept, changed = await self._still_good(record, wish.seen)
+        unknown = self._unknown.setdefault(wish.record.key.selection, set())
+        unknown |= await asyncio.to_thread(_edited_since, record)
         stages = self._stages(record, kept)
         self.progress = self._foresee(record, stages, kept)
         line: list[Checkpoint] = []
@@ -235,9 +241,7 @@ class Warming:
             if point is None:
                 self.building = f"importing {stage.name}"
                 self.on_change()
-                point = await grow(
-                    parent, record, stage, self.environ, [] if wish.seen else changed
-                )
+                point = await grow(parent, record, stage, self.environ, sorted(unknown))
                 if point is None:
                     self._without_libraries.add(record.segments[stage.last].path)
                     continue
@@ -302,7 +306,7 @@ class Warming:
         self.pool.zygote, self.identity = zygote, identity
         return zygote
 
-    async def _still_good(self, record: Record) -> tuple[list[Checkpoint], list[str]]:
+    async def _still_good(self, record: Record, seen: bool) -> tuple[list[Checkpoint], list[str]]:
         """Checkpoints that this record's path leads through; and what has changed since those were
         made that no longer hold, which are given up."""
         kept: list[Checkpoint] = []
@@ -322,6 +326,9 @@ class Warming:
                 kept.append(point)
         self._note_edits(changed)
         self.pool.remove(gone)
+        for selection, unknown in self._unknown.items():
+            if not seen or selection != record.key.selection:
+                unknown.update(changed)
         return kept, list(changed)
 
     # ---------------------------------------------------------------- what was learned
@@ -404,6 +411,17 @@ def _same(kept: Collection[Checkpoint], stage: policy.Stage) -> Checkpoint | Non
         if there is not None and (there.last, there.libraries) == (stage.last, stage.libraries):
             return point
     return None
+
+
+def _edited_since(record: Record) -> set[str]:
+    """Files of a record's steps that are younger than the record."""
+    found = set()
+    for path in {segment.path for segment in record.segments}:
+        if path is not None:
+            with contextlib.suppress(OSError):
+                if os.stat(path).st_ctime_ns >= record.began_ns:
+                    found.add(path)
+    return found
 
 
 def _cause(changed: Collection[str], base: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import types
 from collections.abc import Generator, Iterable
 from pathlib import Path
@@ -29,6 +30,7 @@ class Recorder:
         self.key = key
         self.identity = identity
         self._config = config
+        self._began_ns = time.time_ns()
         self._seen: set[str] = set()
         self._segments: list[Segment] = []
         self._directories: list[str] = []
@@ -152,6 +154,7 @@ class Recorder:
             tests=tests,
             hooks=self._hooks,
             idle_timeout_min=_idle_timeout(config),
+            began_ns=self._began_ns,
             listings=self._listings,
         )
 

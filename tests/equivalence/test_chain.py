@@ -45,8 +45,8 @@ EDITS = {
     "source above its library": ("src/pkg/core.py", "import json\n" + FILES["src/pkg/core.py"],
                                  "plugins"),
     "source without its library": ("src/pkg/core.py", "CORE = 5\n", "plugins"),
-    "source before the library": ("src/pkg/__init__.py", "X = max(1, 2)\nfrom .core import CORE\nCORE += X\n",
-                                  "plugins"),
+    "source before the library": ("src/pkg/__init__.py",
+                                  "X = max(1, 2)\nfrom .core import CORE\nCORE += X\n", "plugins"),
     "configuration": ("pytest.ini", "[pytest]\npythonpath = src\naddopts = -v\n", "pytest"),
 }  # fmt: skip
 
