@@ -5,10 +5,7 @@ import time
 import unittest.mock
 import warnings
 
-_began = time.perf_counter()
-while time.perf_counter() - _began < 0.3:
-    pass
-del _began
+time.sleep(0.3)
 warnings.warn("package is old", DeprecationWarning, stacklevel=2)
 MOCK = unittest.mock.sentinel.package
 LOOP = asyncio.AbstractEventLoop
