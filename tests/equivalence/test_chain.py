@@ -62,7 +62,12 @@ def bench(project: MakeProject) -> SmallBench:
     return made
 
 
-@pytest.mark.parametrize("name", EDITS)
+IN_CI = ("last test", "conftest", "source", "source before the library")
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in IN_CI else pytest.param(n, marks=pytest.mark.long) for n in EDITS]
+)
 def test_edit(name: str, bench: SmallBench) -> None:
     path, text, survivor = EDITS[name]
     before = pids(bench.status())

@@ -25,7 +25,7 @@ def test_empty_order():
 
 from shop.prices import total
 
-RATES = [n / 10 for n in range(3)]
+RATES = [total([n]) / 10 for n in range(3)]
 
 
 def test_total():
