@@ -95,6 +95,14 @@ def test_standard_library(project: MakeProject) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("name", STANDARD)
+def test_standard_use(name: str, project: MakeProject) -> None:
+    """Each alone: what became of it shows whatever the others do."""
+    use = STANDARD[name]
+    _check(project({**_CONFTEST, **use.files(name)}), {name: use}, *SHOWING)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_library(name: str, project: MakeProject, tmp_path_factory: pytest.TempPathFactory) -> None:
     use = LIBRARIES[name]
