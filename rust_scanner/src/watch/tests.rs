@@ -76,7 +76,10 @@ fn inputs_matter_whatever_their_name() {
     assert_eq!(reported(dir.path(), &watcher, change), ["data.json", "later"]);
     assert_eq!(watcher.watch(vec![], &[&inputs]), [dir.path().join("later")]);
     write(&later, "1");
-    assert_eq!(until(&watcher, &later), [later]);
+    // One write is more than one event: those of the file behind which all was awaited may still come.
+    let last = dir.path().join("last.py");
+    let paths: Vec<_> = until(&watcher, &later).into_iter().filter(|path| *path != last).collect();
+    assert_eq!(paths, [later]);
 }
 
 #[test]
