@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import __version__, client, rendezvous
+from . import __version__, client, protocol, rendezvous
 from .client import Unavailable
 from .rendezvous import Place
 from .status import Status, from_json, to_json
@@ -161,14 +161,21 @@ def act(action: str, place: Place, args: Sequence[str]) -> int:
 # --------------------------------------------------------------------------- commands
 
 
-def _pytest_command() -> list[str]:
+def pytest_command() -> list[str]:
     """How pytest is started: the console script of this environment, else `-m pytest`."""
     script = Path(sys.executable).parent / "pytest"
     return [sys.executable, str(script)] if script.exists() else [sys.executable, "-m", "pytest"]
 
 
+def environment() -> dict[str, str]:
+    """This process' environment, for an editor's runs; empty where it is too large to travel."""
+    environ = dict(os.environ)
+    size = sum(len(name) + len(value) for name, value in environ.items())
+    return environ if size < protocol.MAX_FRAME // 8 else {}
+
+
 def _run(_options: argparse.Namespace, rest: list[str]) -> int:
-    command = _pytest_command()
+    command = pytest_command()
     if os.environ.get("CI"):
         os.environ.setdefault("FASTCOLLECT", "1")  # who types `fastcollect run` has asked for it
     os.execv(command[0], [*command, *rest])
@@ -178,10 +185,10 @@ def _collect(options: argparse.Namespace, rest: list[str]) -> int:
     from .collect import collect_difference, collect_exact, collect_static
 
     if options.diff:
-        return collect_difference(_pytest_command(), rest, as_json=options.json)
+        return collect_difference(pytest_command(), rest, as_json=options.json)
     if options.static:
         return collect_static(rest, as_json=options.json)
-    return collect_exact(_pytest_command(), rest, as_json=options.json)
+    return collect_exact(pytest_command(), rest, as_json=options.json)
 
 
 def _start(options: argparse.Namespace, _rest: list[str]) -> int:
@@ -210,7 +217,7 @@ def _learn(args: Sequence[str]) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "FASTCOLLECT": "1", "FASTCOLLECT_TOP_LEVEL": str(os.getpid())}
     env.pop("PYTEST_VERSION", None)
     return subprocess.run(
-        [*_pytest_command(), "--collect-only", "-q", *args],
+        [*pytest_command(), "--collect-only", "-q", *args],
         env=env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -307,7 +314,7 @@ def _lsp(_options: argparse.Namespace, _rest: list[str]) -> int:
     from .protocol import Hello
 
     place = here()
-    hello = Hello(kind="editor", version=__version__, pid=os.getpid())
+    hello = Hello("editor", __version__, os.getpid(), environ=environment())
     sock = client.open_connection(place, hello, client.DECISION_TIMEOUT)
     if sock is None:
         client.spawn_server(place)

@@ -23,6 +23,8 @@ DECISION_TIMEOUT = 5.0
 """Seconds to wait for the server's decision before running cold."""
 TURN_TIMEOUT = 30.0
 """Seconds to wait where the server has said that it lets this run wait."""
+RUN_VARIABLE = "FASTCOLLECT_RUN"
+"""Set for runs that the server begins: its id for them. Taken off before anything can see it."""
 LOST_RUN_EXIT = 70
 """Exit status of a caller whose run child vanished without a status (sysexits.h EX_SOFTWARE)."""
 
@@ -42,6 +44,8 @@ class Cold:
     """Whether a server is on its way for the next run."""
     record: bool = False
     """Whether the server wants to know this run's import path."""
+    run: str = ""
+    """The id under which the server wants to be told of the run; empty: it does not."""
 
 
 def open_connection(where: Place, hello: Hello, timeout: float) -> socket.socket | None:
@@ -210,6 +214,7 @@ def _await_ready(connection: socket.socket, channel: socket.socket) -> Cold | _R
                     str(answer.get("reason", "the server gave no reason")),
                     starting=bool(answer.get("starting")),
                     record=bool(answer.get("record")),
+                    run=str(answer.get("run") or ""),
                 )
             poll.unregister(connection)
             accepted = True

@@ -66,10 +66,11 @@ class FrameReader:
     Descriptors received are kept in arrival order and are owned by the reader until taken.
     """
 
-    def __init__(self, limit: int = MAX_FRAME, max_fds: int = RUN_FDS) -> None:
+    def __init__(self, limit: int = MAX_FRAME, max_fds: int = RUN_FDS, begun: bytes = b"") -> None:
+        """`begun`: what another reader has received of this stream and not taken."""
         self._limit = limit
         self._max_fds = max_fds
-        self._buffer = bytearray()
+        self._buffer = bytearray(begun)
         self._fds: list[int] = []
 
     def receive(self, sock: socket.socket, size: int = 65536) -> bool:
@@ -134,12 +135,16 @@ class Hello:
     """First frame on the public socket: who calls, and for what."""
 
     kind: str
-    """run | editor | status | stop | warm | recorded"""
+    """run | report | editor | status | stop | warm | recorded"""
     version: str
     """Version of the caller's distribution; a server of another version steps aside."""
     pid: int = 0
     patience_s: float = 0.0
     """`warm` only: how long the caller is willing to wait for the answer."""
+    run: str = ""
+    """`report` only: the run, where the server has given it an id."""
+    environ: dict[str, str] = dataclasses.field(default_factory=dict)
+    """`editor` only: in which environment it wants runs to be."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,6 +193,8 @@ class RunRequest:
     affinity: list[int]
     streams: list[Stream | None]
     key: RunKey
+    run: str = ""
+    """The id that the server has given this run, if it was the server that began it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -245,7 +252,11 @@ def to_json(message: Any) -> dict[str, Any]:
     return dataclasses.asdict(message)
 
 
-def _build(kind: type[_T], data: Any) -> _T:
+def build(kind: type[_T], data: Any) -> _T:
+    """A dataclass from plain data. What `_PLAIN` does not name is the caller's to check.
+
+    Raises ProtocolError.
+    """
     if not isinstance(data, dict):
         raise ProtocolError(f"{kind.__name__}: an object was expected")
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
@@ -270,6 +281,7 @@ _PLAIN: dict[str, Any] = {
     "str": lambda value: isinstance(value, str),
     "str | None": lambda value: value is None or isinstance(value, str),
     "int": lambda value: type(value) is int,
+    "int | None": lambda value: value is None or type(value) is int,
     "float": lambda value: type(value) in (int, float),
     "bool": lambda value: isinstance(value, bool),
     "list[str]": _is_list_of(str),
@@ -288,28 +300,28 @@ _PLAIN: dict[str, Any] = {
 
 def parse_hello(data: Any) -> Hello:
     """Raises ProtocolError."""
-    return _build(Hello, data)
+    return build(Hello, data)
 
 
 def parse_key(data: Any) -> RunKey:
     """Raises ProtocolError."""
-    key = _build(RunKey, data)
+    key = build(RunKey, data)
     return dataclasses.replace(key, conftests=tuple(key.conftests))
 
 
 def parse_run_request(data: Any) -> RunRequest:
     """Raises ProtocolError."""
-    request = _build(RunRequest, data)
+    request = build(RunRequest, data)
     if not isinstance(request.streams, list) or len(request.streams) != 3:
         raise ProtocolError("RunRequest: three streams were expected")
-    streams = [None if s is None else _build(Stream, s) for s in request.streams]
+    streams = [None if s is None else build(Stream, s) for s in request.streams]
     return dataclasses.replace(request, key=parse_key(request.key), streams=streams)
 
 
 def parse_record(data: Any) -> Record:
     """Raises ProtocolError."""
-    record = _build(Record, data)
+    record = build(Record, data)
     if not isinstance(record.segments, list):
         raise ProtocolError("Record: a list of segments was expected")
-    segments = [_build(Segment, segment) for segment in record.segments]
+    segments = [build(Segment, segment) for segment in record.segments]
     return dataclasses.replace(record, key=parse_key(record.key), segments=segments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import os
 import secrets
@@ -12,7 +13,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from . import __version__, protocol, rendezvous
@@ -24,6 +25,7 @@ from .warm import Warm, max_runs
 from .warming import read_records
 
 if TYPE_CHECKING:
+    from .runs import Runs
     from .tree import ProjectTree
 
 log = logging.getLogger("fastcollect.server")
@@ -51,6 +53,7 @@ class Server:
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._tree: ProjectTree | None = None
+        self._runs: Runs | None = None
         self._farewells: list[socket.socket] = []
 
     async def run(self, listener: socket.socket) -> None:
@@ -81,6 +84,8 @@ class Server:
             for task in self._tasks:
                 task.cancel()
             await asyncio.wait(self._tasks, timeout=0.1)
+        if self._runs is not None:
+            await self._runs.end()
         await self.freshness.close()
         await self.warm.end()
 
@@ -146,6 +151,8 @@ class Server:
             return
         if hello.kind == "run":
             await self._run(sock, reader)
+        elif hello.kind == "report":
+            await self._report(hello, sock, reader)
         elif hello.kind == "status":
             await _send(sock, to_json(self.status()))
         elif hello.kind == "recorded":
@@ -156,7 +163,7 @@ class Server:
                 await asyncio.wait_for(self._warmed(), hello.patience_s)
             await _send(sock, to_json(self.status()))
         elif hello.kind == "editor":
-            await self._edit(sock, reader.rest)
+            await self._edit(hello, sock, reader.rest)
         elif hello.kind == "stop":
             log.info("told to stop by pid %d", hello.pid)
             self._farewells.append(sock.dup())  # closes when this process ends: that is the answer
@@ -179,6 +186,8 @@ class Server:
             if len(fds) != protocol.RUN_FDS:
                 raise protocol.ProtocolError(f"{len(fds)} descriptors came with a run")
             request = protocol.parse_run_request(message)
+            if self._runs is not None:
+                request = dataclasses.replace(request, run=request.run or self._runs.expect())
 
             async def tell(text: str) -> None:
                 await _send(sock, {"waiting": text})
@@ -187,16 +196,34 @@ class Server:
         finally:
             for fd in fds:
                 os.close(fd)
-        await _send(sock, answer)
+        if self._runs is not None:
+            self._runs.decided(request.run, answer["served"])
+        await _send(sock, {**answer, "run": request.run} if request.run else answer)
 
-    async def _edit(self, sock: socket.socket, rest: bytes) -> None:
+    async def _report(
+        self, hello: Hello, sock: socket.socket, reader: protocol.FrameReader
+    ) -> None:
+        """A run tells what happens in it, where an editor looks on."""
+        reports = protocol.FrameReader(protocol.MAX_CONTROL_FRAME, 0, reader.rest)
+        if self._runs is None:
+            await _send(sock, {"wanted": False})
+            return
+        self.clients -= 1  # a run, not a client that would keep the server from ending
+        try:
+            await self._runs.follow(
+                hello, lambda: _next_frame(sock, reports), lambda message: _send(sock, message)
+            )
+        finally:
+            self.clients += 1
+
+    async def _edit(self, hello: Hello, sock: socket.socket, rest: bytes) -> None:
         """An editor's connection, until it ends. LSP is imported now: that takes its time.
 
         `rest`: what the editor has sent already, right behind its hello.
         """
         from .editor.connection import serve_connection
 
-        editor = Editor(self)
+        editor = Editor(self, hello.environ)
         try:
             await serve_connection(sock, editor, rest)
         finally:
@@ -217,6 +244,15 @@ class Server:
             self._tree = ProjectTree(scan, self.place.root)
             self.freshness.follow(self._tree)
         return self._tree
+
+    @property
+    def runs(self) -> Runs:
+        """The runs that editors see."""
+        if self._runs is None:
+            from .runs import Runs
+
+            self._runs = Runs(self.place, self.tree)
+        return self._runs
 
     def read_records(self) -> None:
         """Take in what cold runs have left."""
@@ -252,8 +288,9 @@ class Server:
 class Editor:
     """The server as one editor connection sees it (`editor.host.EditorHost`)."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, environ: Mapping[str, str]) -> None:
         self._server = server
+        self.environ = environ or server.warm.environ
         self._ends: list[Callable[[], None]] = []
         self.root = server.place.root
         self.interpreter = sys.executable
@@ -263,6 +300,11 @@ class Editor:
     def tree(self) -> ProjectTree:
         """The project's tests, shared by all editors."""
         return self._server.tree
+
+    @property
+    def runs(self) -> Runs:
+        """The project's runs, shared by all editors."""
+        return self._server.runs
 
     def status(self) -> dict[str, Any]:
         """The object that `fastcollect status --json` prints."""

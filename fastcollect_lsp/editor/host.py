@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from fastcollect_lsp.runs import Runs
     from fastcollect_lsp.tree import ProjectTree
 
 
@@ -27,6 +28,14 @@ class EditorHost(Protocol):
     @property
     def tree(self) -> ProjectTree:
         """The project's tests."""
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment in which this editor wants runs to be."""
+
+    @property
+    def runs(self) -> Runs:
+        """The project's runs."""
 
     def status(self) -> Mapping[str, object]:
         """The object that `fastcollect status --json` prints."""

@@ -366,11 +366,11 @@ class Method(NamedTuple):
 METHODS: tuple[Method, ...] = (
     Method("fastcollect/discoverTests", "client", DiscoverTestsParams, DiscoverTestsResult, 1),
     Method("fastcollect/testsChanged", "server", TestsChanged, None, 1),
-    Method("fastcollect/runTests", "client", RunTestsParams, RunTestsResult, None),
-    Method("fastcollect/cancelRun", "client", CancelRunParams, bool, None),
-    Method("fastcollect/runStarted", "server", RunStarted, None, None),
-    Method("fastcollect/runProgress", "server", RunProgress, None, None),
-    Method("fastcollect/resolveRun", "client", ResolveRunParams, ResolveRunResult, None),
+    Method("fastcollect/runTests", "client", RunTestsParams, RunTestsResult, 1),
+    Method("fastcollect/cancelRun", "client", CancelRunParams, bool, 1),
+    Method("fastcollect/runStarted", "server", RunStarted, None, 1),
+    Method("fastcollect/runProgress", "server", RunProgress, None, 1),
+    Method("fastcollect/resolveRun", "client", ResolveRunParams, ResolveRunResult, 1),
     Method("fastcollect/status", "client", None, Status, 1),
     Method("fastcollect/status", "server", Status, None, 1),
 )

@@ -24,6 +24,9 @@ def in_run_child(config: pytest.Config, state: State) -> None:
     state.silent = False
     state.daemon = f"Daemon: active, {depth}"
     state.place = rendezvous.place(str(config.rootpath))
+    if run := Active.run:
+        Active.run = ""
+        _report(config, state, run)
     if Active.record:
         state.recorder = Recorder(config, run_key(config), identity(dict(os.environ)))
 
@@ -35,7 +38,8 @@ def in_caller(config: pytest.Config, state: State) -> None:
     auto = options.fastcollect_auto_daemon
     if auto is None and not config.getini("fastcollect_auto_daemon"):
         auto = False
-    verdict = judge(config, auto)
+    run = os.environ.pop(client.RUN_VARIABLE, "")
+    verdict = judge(config, auto, vouched=bool(run))
     if options.fastcollect_action:
         raise SystemExit(_act(config, options.fastcollect_action))
     state.silent = verdict.silent
@@ -44,14 +48,25 @@ def in_caller(config: pytest.Config, state: State) -> None:
     state.place = rendezvous.place(str(config.rootpath))
     if verdict.cold is not None:
         state.daemon = f"cold: {verdict.cold}"
+        if verdict.wanted:
+            _report(config, state, run, verdict.cold)
         return
-    request = run_request(config)
+    request = run_request(config, run)
     cold = client.hand_over(state.place, request)
+    if cold.run:
+        _report(config, state, cold.run)
     state.daemon = f"cold: {cold.reason}"
     if cold.starting:
         state.daemon = _start(state.place)
     if cold.starting or cold.record:
         state.recorder = Recorder(config, request.key, request.identity)
+
+
+def _report(config: pytest.Config, state: State, run: str, cold: str | None = None) -> None:
+    from .reporting import connect
+
+    if state.place is not None:
+        state.reporter = connect(config, state.place, run, cold)
 
 
 def _start(place: Place) -> str:

@@ -21,18 +21,27 @@ class Verdict:
     """Do nothing and show nothing: the run is not one that a person started as `pytest`."""
     cold: str | None = None
     """Show up, but leave the run cold for this reason."""
+    wanted: bool = True
+    """Whether a server may be used at all."""
 
 
-def judge(config: pytest.Config, auto: bool | None) -> Verdict:
-    """`auto` is the user's wish: True or False from the command line or ini, None if neither."""
+def judge(config: pytest.Config, auto: bool | None, *, vouched: bool = False) -> Verdict:
+    """`auto` is the user's wish: True or False from the command line or ini, None if neither.
+
+    `vouched`: our own server has started this run, because an editor asked for it.
+    """
     forced = os.environ.get("FASTCOLLECT")
+    if vouched:
+        if forced == "0" or auto is False:
+            return Verdict(cold="switched off")
+        return Verdict(cold=_observer() or _measuring(config))
     if forced == "0" or _is_program(config) or _is_nested():
         return Verdict(silent=True)
     if forced != "1":
         if auto is False:
-            return Verdict(cold="switched off")
+            return Verdict(cold="switched off", wanted=False)
         if auto is None and os.environ.get("CI"):
-            return Verdict(cold="CI is set; ask with --fastcollect-auto-daemon")
+            return Verdict(cold="CI is set; ask with --fastcollect-auto-daemon", wanted=False)
     return Verdict(cold=_observer() or _measuring(config))
 
 

@@ -22,8 +22,8 @@ from .runkey import run_key
 _LIMITS = [name for name in dir(resource) if name.startswith("RLIMIT_")]
 
 
-def run_request(config: pytest.Config) -> RunRequest:
-    """This process as it is now, before any conftest is loaded."""
+def run_request(config: pytest.Config, run: str) -> RunRequest:
+    """This process as it is now, before any conftest is loaded. `run`: the server's id for it."""
     environ = dict(os.environ)
     identified = identity(environ)
     environ.pop("PYTEST_VERSION", None)  # set by pytest's main(): the run child's will set it again
@@ -48,6 +48,7 @@ def run_request(config: pytest.Config) -> RunRequest:
         affinity=sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
         streams=[_stream(sys.stdin), _stream(sys.stdout), _stream(sys.stderr)],
         key=run_key(config),
+        run=run,
     )
 
 

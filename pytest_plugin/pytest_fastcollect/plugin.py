@@ -74,6 +74,8 @@ def pytest_load_initial_conftests(
         state.daemon = f"cold: warm runs are not supported on {sys.platform} yet"
     if state.recorder is not None:
         early_config.pluginmanager.register(state.recorder, "fastcollect-recorder")
+    if state.reporter is not None:
+        early_config.pluginmanager.register(state.reporter, "fastcollect-reporter")
     try:
         return (yield)
     finally:
@@ -94,6 +96,10 @@ def pytest_fastcollect_before_conftests(early_config: pytest.Config) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """What hooks import here is a step of its own."""
+    if getattr(config, "workerinput", {}).get("fastcollect_failures"):
+        from .reporting import in_worker
+
+        in_worker(config)
     state = config.stash.get(STATE, None)
     if state is not None and state.recorder is not None:
         state.recorder.configured()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fastcollect_lsp.rendezvous import Place
 
     from .record import Recorder
+    from .reporting import Reporter
 
 
 @dataclass
@@ -24,6 +25,8 @@ class State:
     """What the header says after the version: `Daemon: …` or `cold: …`."""
     place: Place | None = None
     recorder: Recorder | None = None
+    reporter: Reporter | None = None
+    """Where somebody looks on."""
     began: float = field(default_factory=time.perf_counter)
     """When the collection began."""
 
@@ -36,5 +39,7 @@ class Active:
 
     depth: str | None = None
     """`warm` inside a run child, else None."""
+    run: str = ""
+    """The id under which the server wants to be told of this run; empty: it does not."""
     record: bool = False
     """Whether the server wants this run's import path, because it was not served all of it."""

@@ -313,6 +313,7 @@ def _become(become: _Become, stash: Stash) -> NoReturn:
         os._exit(0)
     Active.depth = "warm"
     Active.record = become.record
+    Active.run = become.request.run
     fd = channel.detach()  # a socket would be warned of at the end, where warnings are shown
     try:
         run_child.run(become.request, stash)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import os
 import socket
 import textwrap
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -16,6 +17,8 @@ import orjson
 from fastcollect_lsp._core import Scan, project_config
 from fastcollect_lsp.editor.connection import serve_connection
 from fastcollect_lsp.editor.framing import frame, read_frame
+from fastcollect_lsp.rendezvous import place
+from fastcollect_lsp.runs import Runs
 from fastcollect_lsp.tree import ProjectTree
 
 HANG = 30.0
@@ -47,6 +50,8 @@ class ProjectHost:
         self.state = "warm"
         self.saves: list[str] = []
         self.listeners: list[Callable[[], None]] = []
+        self.environ: Mapping[str, str] = dict(os.environ)
+        self.runs = Runs(place(config.root), self.tree)
 
     def status(self) -> Mapping[str, object]:
         return {"state": self.state, "root": self.root, "tests": self.tree.counts[1]}

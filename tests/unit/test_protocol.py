@@ -143,7 +143,7 @@ REQUEST = {
     "argv": ["pytest"], "orig_argv": ["pytest"], "cwd": "/", "env": {"A": "1"}, "sys_path": [],
     "identity": "{}", "umask": 18, "ignored_signals": [13], "blocked_signals": [],
     "rlimits": {"RLIMIT_CORE": [0, -1]}, "nice": 0, "affinity": [0],
-    "streams": [STREAM, None, STREAM], "key": KEY,
+    "streams": [STREAM, None, STREAM], "key": KEY, "run": "",
 }  # fmt: skip
 
 

@@ -263,11 +263,16 @@ export interface Status {
 /** Requests that a client may send. */
 export interface ClientRequests {
   "fastcollect/discoverTests": { params: DiscoverTestsParams; result: DiscoverTestsResult };
+  "fastcollect/runTests": { params: RunTestsParams; result: RunTestsResult };
+  "fastcollect/cancelRun": { params: CancelRunParams; result: boolean };
+  "fastcollect/resolveRun": { params: ResolveRunParams; result: ResolveRunResult };
   "fastcollect/status": { params: undefined; result: Status };
 }
 
 /** Notifications that the server may send. */
 export interface ServerNotifications {
   "fastcollect/testsChanged": { params: TestsChanged };
+  "fastcollect/runStarted": { params: RunStarted };
+  "fastcollect/runProgress": { params: RunProgress };
   "fastcollect/status": { params: Status };
 }

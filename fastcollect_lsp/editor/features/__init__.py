@@ -1,7 +1,7 @@
 """What editors can ask for, one module per subject.
 
 Each module's `register(server, peer)` adds its methods to one connection; a method that is not
-registered is not announced. Later subjects (runs, lenses, coverage, debugging) are further modules
+registered is not announced. Later subjects (lenses, coverage) are further modules
 in `FEATURES`. docs/protocol.md describes them all and changes together with them.
 """
 
@@ -13,6 +13,7 @@ from fastcollect_lsp.editor.features import (
     diagnostics,
     discovery,
     lifecycle,
+    running,
     status,
     symbols,
     text_sync,
@@ -29,4 +30,5 @@ FEATURES: tuple[Callable[[EditorServer, EditorPeer], None], ...] = (
     status.register,
     symbols.register,
     diagnostics.register,
+    running.register,
 )

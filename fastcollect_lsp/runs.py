@@ -1,0 +1,300 @@
+"""Runs as editors see them, whoever began them: the terminal, an editor, or a change of a file."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import contextlib
+import itertools
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import client, protocol, reports
+from .editor import wire
+from .editor.outcomes import Outcomes, Result, exact_items
+from .launch import INTERRUPT_TIMEOUT, Launched
+from .rendezvous import Place
+
+if TYPE_CHECKING:
+    from .tree import ProjectTree
+
+log = logging.getLogger("fastcollect.runs")
+
+BATCH_S = 0.03
+"""Seconds for which events are gathered before they are sent."""
+REPORT_TIMEOUT = 10.0
+"""Seconds for which the end of a run waits for the rest of its reports."""
+DECIDED_TIMEOUT = 5.0
+"""Seconds for which the answer to `runTests` waits to know how the run is served."""
+
+_numbers = itertools.count(1)
+
+
+class Refused(Exception):
+    """A run cannot be begun; the text says why."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A run that an editor asks for."""
+
+    id: str
+    kind: str
+    include: Sequence[str] | None
+    exclude: Sequence[str]
+    args: Sequence[str]
+    environ: Mapping[str, str]
+
+
+@dataclass(eq=False)
+class Run:
+    """One run, from its first report (or from its start, if we start it) to its last."""
+
+    id: str
+    kind: str
+    origin: str
+    args: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    hidden: bool = False
+    """Of no interest to editors but for what it collects."""
+    outcomes: Outcomes = field(default_factory=Outcomes)
+    process: Launched | None = None
+    child: int | None = None
+    """Pid of the process that runs the tests, where that is not `process` itself."""
+    served: asyncio.Future[str] | None = None
+    debug: asyncio.Future[wire.DebugAddress] | None = None
+    exit: int | None = None
+    trouble: str | None = None
+    connected: bool = False
+    """Its reports have begun to come."""
+    quiet: asyncio.Event = field(default_factory=asyncio.Event)
+    """Its reports are over."""
+    seq: int = 0
+    pending: list[wire.RunEvent] = field(default_factory=list)
+    began_ns: int = 0
+
+    def decide(self, served: str) -> None:
+        """It is known now how the run is served."""
+        if self.served is not None and not self.served.done():
+            self.served.set_result(served)
+
+
+class Listener:
+    """What wants to hear of runs. All its methods are called in the event loop's thread."""
+
+    def started(self, run: Run) -> None:
+        """A run has begun."""
+
+    def progress(self, run: Run, progress: wire.RunProgress) -> None:
+        """Something has happened in it."""
+
+
+class Runs:
+    """All runs of one project that anybody looks at, and what became of its tests last."""
+
+    def __init__(self, place: Place, tree: ProjectTree) -> None:
+        self.place = place
+        self.tree = tree
+        self.listeners: list[Listener] = []
+        self.going: dict[str, Run] = {}
+        self.latest: dict[wire.NodeId, Result] = {}
+        """What became of each test when it was run last."""
+        self.last: Run | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # ---------------------------------------------------------------- beginning
+
+    def expect(self) -> str:
+        """The id of a run that a terminal is about to begin; empty where nobody looks on."""
+        return f"terminal-{os.getpid()}-{next(_numbers)}" if self.listeners else ""
+
+    def begin(self, wanted: Wanted, command: Sequence[str], *, hidden: bool = False) -> Run:
+        """Start a run. Raises Refused."""
+        if wanted.id in self.going:
+            raise Refused(f"a run {wanted.id!r} is going on already")
+        args = [*wanted.args, *(wanted.include or ())]
+        run = Run(wanted.id, wanted.kind, "editor", args, wanted.exclude, hidden)
+        loop = asyncio.get_running_loop()
+        run.served, run.debug = loop.create_future(), loop.create_future()
+        environ = {**wanted.environ, client.RUN_VARIABLE: wanted.id}
+        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        run.began_ns = time.time_ns()
+        try:
+            run.process = Launched(
+                [*command, *args],
+                self.place.root,
+                environ,
+                lambda data: self._add(run, wire.Output(decode(data))),
+            )
+        except OSError as error:
+            raise Refused(f"{command[0]} cannot be started ({error.strerror})") from None
+        self._start(run)
+        self._spawn(self._see_to_its_end(run, run.process))
+        return run
+
+    async def served(self, run: Run) -> str:
+        """How a run is served, as soon as that is known."""
+        assert run.served is not None
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(asyncio.shield(run.served), DECIDED_TIMEOUT)
+        return run.served.result() if run.served.done() else "cold"
+
+    async def debugger(self, run: Run) -> wire.DebugAddress:
+        """Where the debugger of a run listens. Raises Refused where there will be none."""
+        assert run.debug is not None
+        try:
+            return await run.debug
+        except asyncio.CancelledError:
+            raise Refused(run.trouble or "the run ended before a debugger listened") from None
+
+    def decided(self, run_id: str, served: str) -> None:
+        """The server has decided how a run is served."""
+        if run := self.going.get(run_id):
+            run.decide(served)
+
+    def cancel(self, run_id: str) -> bool:
+        """Interrupt a run; kill it if that does not end it. Whether there was one to cancel."""
+        run = self.going.get(run_id)
+        if run is None or run.process is None:
+            return False
+        run.process.interrupt()
+        self._spawn(self._kill_later(run, run.process))
+        return True
+
+    async def _kill_later(self, run: Run, process: Launched) -> None:
+        deadline = time.monotonic() + INTERRUPT_TIMEOUT
+        while run.id in self.going and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+        if run.id in self.going:
+            log.info("run %s does not end: killed", run.id)
+            run.trouble = f"killed: it did not end within {INTERRUPT_TIMEOUT:.0f} s"
+            await asyncio.to_thread(process.kill, run.child)
+
+    async def _see_to_its_end(self, run: Run, process: Launched) -> None:
+        code = await process.wait()
+        run.decide("cold")
+        if run.connected:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(run.quiet.wait(), REPORT_TIMEOUT)
+        elif run.trouble is None and code not in (2, -2):
+            run.trouble = "pytest ran without the plugin fastcollect: see the run's output"
+        self._end(run, code)
+
+    # ---------------------------------------------------------------- reports
+
+    async def follow(
+        self,
+        hello: protocol.Hello,
+        next_frame: Callable[[], Awaitable[dict[str, Any] | None]],
+        send: Callable[[dict[str, Any]], Awaitable[None]],
+    ) -> None:
+        """The connection of a run that reports, until it ends. Raises OSError, ProtocolError."""
+        message = await asyncio.wait_for(next_frame(), protocol.HANDSHAKE_TIMEOUT)
+        began = reports.parse(message) if message is not None else None
+        if not isinstance(began, reports.Begun):
+            raise protocol.ProtocolError("a report has to begin with `Begun`")
+        run = self._joined(hello, began)
+        if run is None:
+            await send(reports.to_orders(reports.Orders()))
+            return
+        await send(reports.to_orders(reports.Orders(True, run.kind, list(run.exclude))))
+        try:
+            while (message := await next_frame()) is not None:
+                self._take(run, reports.parse(message))
+        finally:
+            run.quiet.set()
+            if run.process is None:
+                run.trouble = None if run.exit is not None else "the run ended without a word"
+                self._end(run, -1 if run.exit is None else run.exit)
+
+    def _joined(self, hello: protocol.Hello, began: reports.Begun) -> Run | None:
+        """The run that reports: one of ours, or a terminal's that somebody wants to see."""
+        run = self.going.get(hello.run)
+        if run is None:
+            if not self.listeners:
+                return None
+            run = Run(hello.run or self.expect(), "run", "terminal", began.args)
+            run.began_ns = began.began_ns
+            self._start(run)
+        if run.process is not None and run.process.pid != hello.pid:
+            run.child = hello.pid
+        run.connected = True
+        if began.cold is not None:
+            run.decide("cold")
+        return run
+
+    def _take(self, run: Run, report: reports.Report) -> None:
+        if isinstance(report, reports.FileCollected):
+            self._collected(run, report)
+        elif isinstance(report, reports.Finished):
+            run.exit = report.exit
+        elif isinstance(report, reports.Debugging):
+            if run.debug is not None and not run.debug.done():
+                run.debug.set_result(wire.DebugAddress(report.host, report.port))
+        else:
+            if isinstance(report, reports.Trouble):
+                run.trouble = report.text
+            for event in run.outcomes.events(report):
+                self._add(run, event)
+                nodeid = getattr(event, "id", None)
+                if nodeid in run.outcomes.results:
+                    self.latest[nodeid] = run.outcomes.results[nodeid]
+
+    def _collected(self, run: Run, report: reports.FileCollected) -> None:
+        """Exact items, unless the file has been written since the run began."""
+        try:
+            if os.stat(report.path).st_mtime_ns >= run.began_ns:
+                return
+            Path(report.path).relative_to(self.tree.root)
+        except (OSError, ValueError):
+            return
+        self.tree.set_exact(report.path, exact_items(report))
+
+    # ---------------------------------------------------------------- events
+
+    def _start(self, run: Run) -> None:
+        self.going[run.id] = run
+        if not run.hidden:
+            self.last = run
+            for listener in tuple(self.listeners):
+                listener.started(run)
+
+    def _add(self, run: Run, event: wire.RunEvent) -> None:
+        if run.hidden:
+            return
+        if not run.pending:
+            asyncio.get_running_loop().call_later(BATCH_S, self._flush, run)
+        run.pending.append(event)
+
+    def _flush(self, run: Run) -> None:
+        if not run.pending:
+            return
+        events, run.pending = run.pending, []
+        progress = wire.RunProgress(run.id, run.seq, events)
+        run.seq += 1
+        for listener in tuple(self.listeners):
+            listener.progress(run, progress)
+
+    def _end(self, run: Run, code: int) -> None:
+        if self.going.pop(run.id, None) is None:
+            return
+        if run.debug is not None and not run.debug.done():
+            run.debug.cancel()
+        self._add(run, wire.Ended(code, run.trouble))
+        self._flush(run)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def end(self) -> None:
+        """The server ends: runs that it has begun end with it."""
+        for run in tuple(self.going.values()):
+            if run.process is not None:
+                await asyncio.to_thread(run.process.kill, run.child)

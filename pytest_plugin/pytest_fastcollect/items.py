@@ -1,0 +1,54 @@
+"""What pytest has collected, file by file, as reports for the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from fastcollect_lsp.reports import FileCollected, Item
+
+
+def file_reports(session: pytest.Session, items: list[pytest.Item]) -> Iterator[FileCollected]:
+    """One report for each file of which *all* has been collected.
+
+    A file that was asked for by a node id below it is left out: what else it holds is not known.
+    """
+    partial = {
+        argument.partition("[")[0].partition("::")[0]
+        for argument in map(str, session.config.args)
+        if "::" in argument.partition("[")[0]
+    }
+    names = {str(session.config.invocation_params.dir / name) for name in partial}
+    files: dict[pytest.File, dict[str, Item]] = {}
+    for item in items:
+        chain = item.listchain()
+        file = next((node for node in reversed(chain) if isinstance(node, pytest.File)), None)
+        if file is None or str(file.path) in names or session.config.option.pyargs:
+            continue
+        known = files.setdefault(file, {})
+        below = chain[chain.index(file) + 1 :]
+        for node in below:
+            if not isinstance(node, (pytest.Item, pytest.Collector)):
+                continue
+            for described in _describe(node, file.nodeid):
+                known.setdefault(described.id, described)
+    for file, found in files.items():
+        yield FileCollected(file.nodeid, str(file.path), list(found.values()))
+
+
+def _describe(node: pytest.Item | pytest.Collector, file: str) -> Iterator[Item]:
+    """The node, with its function above it where it is one parameter set of that."""
+    parent = node.parent.nodeid if node.parent is not None else file
+    tags = sorted({mark.name for mark in node.iter_markers()})
+    if not isinstance(node, pytest.Item):
+        yield Item(node.nodeid, node.name, "class", parent, tags)
+        return
+    line = node.location[1]
+    function = getattr(node, "originalname", None)
+    if function and node.name.startswith(f"{function}["):
+        above = node.nodeid[: len(node.nodeid) - len(node.name)] + function
+        yield Item(above, function, "function", parent, tags, line)
+        yield Item(node.nodeid, node.name[len(function) :], "case", above, tags, line)
+    else:
+        yield Item(node.nodeid, node.name, "function", parent, tags, line)

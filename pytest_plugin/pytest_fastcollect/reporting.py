@@ -1,0 +1,254 @@
+"""Tells the server what happens in this run, where an editor looks on.
+
+Nothing here may change the run: a server that is slow, gone or wrong costs the editor its view, and
+the run nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import socket
+import sys
+import time
+from collections import deque
+from typing import Any
+
+import pytest
+
+from fastcollect_lsp import __version__, client, protocol, reports
+from fastcollect_lsp.protocol import Hello
+from fastcollect_lsp.rendezvous import Place
+from fastcollect_lsp.reports import Begun, Orders, Report
+
+from .failures import Failures
+from .items import file_reports
+
+ANSWER_TIMEOUT = 2.0
+"""Seconds for the server to say whether anybody wants to know."""
+MAX_BACKLOG = 32 << 20
+"""Bytes that wait for a server that does not read; more, and it is told nothing any more."""
+FAREWELL_TIMEOUT = 2.0
+"""Seconds to send the rest when the run is over."""
+HIGH = 200
+"""Our descriptor is moved up here, out of the way of tests that count on the lowest ones."""
+
+
+def connect(
+    config: pytest.Config, place: Place, run: str, cold: str | None = None
+) -> Reporter | None:
+    """A reporter for this run, if the server is there and anybody wants to know of it."""
+    hello = Hello(kind="report", version=__version__, pid=os.getpid(), run=run)
+    try:
+        sock = client.open_connection(place, hello, ANSWER_TIMEOUT)
+        if sock is None:
+            return None
+        began = Begun(
+            args=[str(argument) for argument in config.invocation_params.args],
+            root=str(config.rootpath),
+            began_ns=time.time_ns(),
+            cold=cold,
+        )
+        protocol.send(sock, reports.to_message(began), limit=protocol.MAX_CONTROL_FRAME)
+        answer = protocol.receive(sock, protocol.FrameReader(max_fds=0))
+        orders = reports.parse_orders(answer) if answer is not None else Orders()
+    except (OSError, client.Unavailable, protocol.ProtocolError):
+        return None
+    if not orders.wanted:
+        sock.close()
+        return None
+    return Reporter(config, Line(sock), orders)
+
+
+class Line:
+    """The connection to the server: never blocks, never raises."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            high = fcntl.fcntl(sock.fileno(), fcntl.F_DUPFD_CLOEXEC, HIGH)
+            sock.close()
+            sock = socket.socket(fileno=high)
+        sock.setblocking(False)
+        self._fd = sock.detach()  # a socket object would be warned of, where warnings are shown
+        self._inode = os.fstat(self._fd).st_ino
+        self._owner = os.getpid()
+        self._backlog: deque[bytes] = deque()
+        self._waiting = 0
+        self._lost = False
+
+    def send(self, report: Report) -> None:
+        """Send now what can be sent without waiting; keep the rest for later."""
+        if self._lost or os.getpid() != self._owner:
+            return  # in a process that a test has forked
+        try:
+            data = protocol.encode(reports.to_message(report), protocol.MAX_CONTROL_FRAME)
+        except protocol.TooLarge:
+            return
+        self._backlog.append(data)
+        self._waiting += len(data)
+        self._flush()
+        if self._waiting > MAX_BACKLOG:
+            self._give_up()
+
+    def close(self) -> None:
+        """Send the rest, patiently but not for ever, and hang up."""
+        deadline = time.monotonic() + FAREWELL_TIMEOUT
+        poll = select.poll()
+        poll.register(self._fd, select.POLLOUT)
+        while self._backlog and not self._lost and time.monotonic() < deadline:
+            poll.poll((deadline - time.monotonic()) * 1000)
+            self._flush()
+        if not self._lost:
+            self._give_up()
+
+    def _flush(self) -> None:
+        if not self._is_ours():
+            self._lost = True
+            return
+        try:
+            while self._backlog:
+                data = self._backlog[0]
+                sent = os.write(self._fd, data)
+                self._waiting -= sent
+                if sent < len(data):
+                    self._backlog[0] = data[sent:]
+                else:
+                    self._backlog.popleft()
+        except BlockingIOError:
+            return
+        except OSError:
+            self._give_up()
+
+    def _is_ours(self) -> bool:
+        """Tests close descriptors that are not theirs: the number may be another file's now."""
+        try:
+            return os.fstat(self._fd).st_ino == self._inode
+        except OSError:
+            return False
+
+    def _give_up(self) -> None:
+        self._lost = True
+        self._backlog.clear()
+        if self._is_ours():
+            os.close(self._fd)
+
+
+class Reporter:
+    """The plugin object: pytest's hooks, told to the server."""
+
+    def __init__(self, config: pytest.Config, line: Line, orders: Orders) -> None:
+        self.line = line
+        self.orders = orders
+        self._config = config
+        self._failures = Failures(config)
+
+    # ---------------------------------------------------------------- collection
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """What was ordered begins here."""
+        if self.orders.kind == "debug":
+            from .debugging import wait_for_debugger
+
+            wait_for_debugger(self.line.send)
+        config.pluginmanager.register(self._failures, "fastcollect-failures")
+
+    def pytest_configure_node(self, node: Any) -> None:
+        """pytest-xdist: tests run in workers, where failures have to be looked at."""
+        node.workerinput["fastcollect_failures"] = True
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """What could not be collected."""
+        if report.failed:
+            self.line.send(self._failures.of_collection(report))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        """Before anybody deselects anything: tell all that there is, leave out what is excluded."""
+        for collected in file_reports(session, items):
+            self.line.send(collected)
+        excluded = frozenset(self.orders.exclude)
+        gone = [item for item in items if not excluded.isdisjoint(lineage(item.nodeid))]
+        if gone:
+            out = set(map(id, gone))
+            items[:] = [item for item in items if id(item) not in out]
+            config.hook.pytest_deselected(items=gone)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Now it is certain what will be run."""
+        if not self._config.option.collectonly:
+            self.line.send(reports.Selected([item.nodeid for item in session.items]))
+
+    # ---------------------------------------------------------------- the run
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """The setup of an item begins."""
+        self.line.send(reports.Started(nodeid))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Any:
+        """A phase is over; the terminal has counted it once the other hooks have been called."""
+        detail = self._failures.take(report)
+        result = yield
+        self.line.send(self._failures.phase(report, self._category(report), detail))
+        return result
+
+    def _category(self, report: pytest.TestReport) -> str:
+        """How the terminal has counted this report, plugins' own categories included."""
+        terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is not None:
+            for category, counted in terminal.stats.items():
+                if counted and counted[-1] is report:
+                    return str(category)
+            return ""
+        if hasattr(report, "wasxfail"):
+            return "xfailed" if report.skipped else "xpassed" if report.passed else "failed"
+        if report.when == "call" or not report.passed:
+            return "error" if report.failed and report.when != "call" else str(report.outcome)
+        return ""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Any:
+        """The exit status is known when all others are done."""
+        try:
+            return (yield)
+        finally:
+            self.line.send(reports.Finished(int(session.exitstatus)))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self) -> None:
+        """The end; also where there was no session at all."""
+        self.line.close()
+
+
+def lineage(nodeid: str) -> list[str]:
+    """A node id and all those above it: `a/b.py::C::f[x]` → itself, `…::f`, `…::C`, `a/b.py`, `a`.
+
+    As `pytest` builds ids; a parameter set may itself hold `::` and `[`.
+    """
+    found = [nodeid]
+    path, _, rest = nodeid.partition("::")
+    name, bracket, _ = rest.partition("[")
+    if bracket:
+        found.append(f"{path}::{name}")
+    while "::" in name:
+        name = name.rpartition("::")[0]
+        found.append(f"{path}::{name}")
+    if rest:
+        found.append(path)
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        found.append(path)
+    return found
+
+
+def in_worker(config: pytest.Config) -> None:
+    """In a worker of pytest-xdist whose controller reports: look at failures where they happen."""
+    if "_pytest.assertion" in sys.modules:
+        config.pluginmanager.register(Failures(config, remote=True), "fastcollect-failures")

@@ -1,0 +1,330 @@
+"""Runs through the real server: `fastcollect lsp`, a real pytest, its events."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from editor_client import ANNOUNCED, HANG, Client, Plain
+
+from tests.support import SLOW, Shared, SmallBench, ended, small_bench
+
+pytestmark = pytest.mark.asyncio
+
+FILES = {
+    "pytest.ini": "[pytest]\n",
+    "test_states.py": f"""\
+        import {SLOW}, sys
+        import pytest
+
+        def test_passes():
+            print("said by a test")
+
+        def test_fails():
+            numbers = [1, 2]
+            assert numbers == [1, 3]
+
+        @pytest.mark.skip(reason="not today")
+        def test_skipped(): ...
+
+        @pytest.mark.xfail(reason="known", strict=False)
+        def test_xfails():
+            assert not 1
+
+        @pytest.mark.xfail
+        def test_xpasses(): ...
+
+        @pytest.mark.xfail(strict=True)
+        def test_xpasses_strictly(): ...
+
+        @pytest.fixture
+        def breaks_before():
+            raise RuntimeError("setup")
+
+        @pytest.fixture
+        def breaks_after():
+            yield
+            raise RuntimeError("teardown")
+
+        def test_setup_error(breaks_before): ...
+
+        def test_teardown_error(breaks_after): ...
+
+        @pytest.mark.parametrize("n", [1, 2])
+        def test_cases(n):
+            assert n == 1
+
+        class TestGroup:
+            def test_inside(self): ...
+        """,
+    "test_broken.py": "import does_not_exist\n",
+}
+
+STATES = {
+    "test_passes": "passed",
+    "test_fails": "failed",
+    "test_skipped": "skipped",
+    "test_xfails": "xfailed",
+    "test_xpasses": "xpassed",
+    "test_xpasses_strictly": "failed",
+    "test_setup_error": "errored",
+    "test_teardown_error": "errored",
+    "test_cases[1]": "passed",
+    "test_cases[2]": "failed",
+    "TestGroup::test_inside": "passed",
+}
+
+
+@contextlib.asynccontextmanager
+async def lsp(bench: SmallBench, **env: str) -> AsyncIterator[Client]:
+    """`fastcollect lsp` in a project, and a client that is ready."""
+    process = await asyncio.create_subprocess_exec(
+        str(bench.project.python),
+        "-m",
+        "fastcollect_lsp",
+        "lsp",
+        cwd=bench.root,
+        env={**bench.env, **env},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=64 << 20,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    client = Client(process.stdout, process.stdin)
+    try:
+        await client.initialize(ANNOUNCED)
+        await client.tree()
+        yield client
+    finally:
+        await client.close()
+        await asyncio.wait_for(process.wait(), HANG)
+
+
+class Seen:
+    """One run, as a client has seen it."""
+
+    def __init__(self, run_id: str) -> None:
+        self.id = run_id
+        self.events: list[Plain] = []
+
+    @property
+    def states(self) -> dict[str, str]:
+        """The last state of each test, by what follows the file in its id."""
+        terminal = {"passed", "failed", "errored", "skipped", "xfailed", "xpassed"}
+        return {
+            event["id"].partition("::")[2] or event["id"]: event["event"]
+            for event in self.events
+            if event["event"] in terminal
+        }
+
+    def of(self, kind: str) -> list[Plain]:
+        """The events of one kind."""
+        return [event for event in self.events if event["event"] == kind]
+
+    def failure(self, name: str) -> Plain:
+        """The message of a test that failed."""
+        found = [e for e in self.events if e.get("id", "").endswith(name) and "messages" in e]
+        message: Plain = found[-1]["messages"][-1]
+        return message
+
+
+async def follow(client: Client, run_id: str, until: str = "ended") -> Seen:
+    """All events of a run up to the first of a kind; they come numbered without a gap."""
+    seen = Seen(run_id)
+    number = 0
+    while not seen.of(until):
+        progress = await client.message(
+            lambda m: m.get("method") == "fastcollect/runProgress"
+            and m["params"]["runId"] == run_id
+        )
+        assert progress["params"]["seq"] == number
+        number += 1
+        seen.events += progress["params"]["events"]
+    return seen
+
+
+async def run(client: Client, run_id: str = "1", **params: Any) -> tuple[Plain, Seen]:
+    """Have tests run, to the end."""
+    answer = await client.request(
+        "fastcollect/runTests", {"runId": run_id, "kind": "run", **params}
+    )
+    return answer, await follow(client, run_id)
+
+
+Make = Callable[[Mapping[str, str]], SmallBench]
+
+
+@pytest.fixture
+def make(shared: Shared) -> Iterator[Make]:
+    """Make a project of these files, with a server of its own."""
+    with contextlib.ExitStack() as stack:
+        yield lambda files: stack.enter_context(small_bench(shared, files))
+
+
+@pytest.fixture
+def bench(make: Make) -> SmallBench:
+    made = make(FILES)
+    made.warm_up("--collect-only")
+    return made
+
+
+async def test_states_of_a_whole_run(bench: SmallBench) -> None:
+    async with lsp(bench) as client:
+        answer, seen = await run(client)
+        assert answer == {"enqueued": "all", "served": "warm"}
+        started = await client.notification("fastcollect/runStarted")
+        assert (started["runId"], started["origin"]) == ("1", "editor")
+        # A broken file ends the collection, as in a terminal.
+        assert seen.states == {"test_broken.py": "errored"}
+        assert seen.of("ended") == [{"event": "ended", "exit": 2}]
+        _, seen = await run(client, "2", include=["test_states.py"])
+        assert seen.states == STATES
+        assert seen.of("ended") == [{"event": "ended", "exit": 1}]
+        assert {e["id"] for e in seen.of("enqueued")} == {f"test_states.py::{n}" for n in STATES}
+        outputs = {e.get("id"): e["value"] for e in seen.of("output")}
+        assert outputs["test_states.py::test_passes"] == "said by a test\r\n"
+        failure = seen.failure("test_fails")
+        assert (failure["expected"], failure["actual"]) == ("[1, 3]", "[1, 2]")
+        assert failure["location"]["uri"] == (bench.root / "test_states.py").as_uri()
+        assert failure["location"]["range"]["start"]["line"] == 8
+        assert [frame["label"] for frame in failure["stack"]] == ["test_fails"]
+
+
+async def test_mixed_selection(bench: SmallBench) -> None:
+    async with lsp(bench) as client:
+        include = ["test_states.py::TestGroup", "test_states.py::test_cases"]
+        answer, seen = await run(client, include=include, exclude=["test_states.py::test_cases[2]"])
+        assert answer["enqueued"] == include
+        assert seen.states == {"test_cases[1]": "passed", "TestGroup::test_inside": "passed"}
+        assert seen.of("ended")[0]["exit"] == 0
+
+
+async def test_terminal_runs_appear(bench: SmallBench) -> None:
+    async with lsp(bench) as client:
+        loop = asyncio.get_running_loop()
+        terminal = loop.run_in_executor(None, bench.pytest, "test_states.py::test_fails", "-q")
+        started = await client.notification("fastcollect/runStarted")
+        assert started["origin"] == "terminal"
+        assert started["args"][:2] == ["test_states.py::test_fails", "-q"]
+        seen = await follow(client, started["runId"])
+        assert seen.states == {"test_fails": "failed"}
+        assert (await terminal).exit == 1
+
+
+async def test_what_is_measured_is_seen_though_cold(bench: SmallBench) -> None:
+    async with lsp(bench) as client:
+        loop = asyncio.get_running_loop()
+        args = ("test_states.py::test_passes", "--assert=plain")
+        terminal = loop.run_in_executor(None, bench.pytest, *args)
+        started = await client.notification("fastcollect/runStarted")
+        seen = await follow(client, started["runId"])
+        assert seen.states == {"test_passes": "passed"}
+        assert (await terminal).exit == 0
+
+
+SLEEPS = {
+    "test_sleeps.py": f"""\
+        import {SLOW}, os, signal, subprocess, sys, time
+        from pathlib import Path
+        import pytest
+
+        @pytest.fixture
+        def cleaned():
+            yield
+            Path("torn-down").touch()
+
+        def test_sleeps(cleaned):
+            Path("begun").touch()
+            time.sleep(1000)
+
+        def test_deaf():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+            Path("pids").write_text(f"{{os.getpid()}} {{child.pid}}")
+            child.wait()
+
+        def test_killed():
+            os.kill(os.getpid(), signal.SIGKILL)
+        """,
+}
+
+
+async def appear(bench: SmallBench, name: str) -> str:
+    """Wait for a file that a test writes."""
+    path = bench.root / name
+    while not path.exists() or (name == "pids" and not path.read_text()):
+        await asyncio.sleep(0.02)
+    return path.read_text()
+
+
+async def test_cancel(make: Make) -> None:
+    bench = make(SLEEPS)
+    bench.warm_up("--collect-only")
+    async with lsp(bench) as client:
+        params = {"runId": "a", "kind": "run", "include": ["test_sleeps.py::test_sleeps"]}
+        await client.request("fastcollect/runTests", params)
+        await appear(bench, "begun")
+        assert await client.request("fastcollect/cancelRun", {"runId": "a"}) is True
+        seen = await follow(client, "a")
+        assert seen.of("ended")[0]["exit"] == 2
+        assert (bench.root / "torn-down").exists()
+        assert await client.request("fastcollect/cancelRun", {"runId": "a"}) is False
+
+
+async def test_cancel_of_what_does_not_listen(make: Make) -> None:
+    bench = make(SLEEPS)
+    bench.warm_up("--collect-only")
+    async with lsp(bench) as client:
+        params = {"runId": "a", "kind": "run", "include": ["test_sleeps.py::test_deaf"]}
+        await client.request("fastcollect/runTests", params)
+        pids = [int(pid) for pid in (await appear(bench, "pids")).split()]
+        await client.request("fastcollect/cancelRun", {"runId": "a"})
+        seen = await follow(client, "a")
+        assert "killed" in seen.of("ended")[0]["reason"]
+        assert all(ended(pid) for pid in pids)
+
+
+async def test_run_that_is_killed(make: Make) -> None:
+    bench = make(SLEEPS)
+    bench.warm_up("--collect-only")
+    async with lsp(bench) as client:
+        _, seen = await run(client, include=["test_sleeps.py::test_killed"])
+        assert seen.of("ended")[0]["exit"] == -9
+
+
+async def test_editor_that_goes_takes_its_runs_along(make: Make) -> None:
+    bench = make(SLEEPS)
+    bench.warm_up("--collect-only")
+    async with lsp(bench) as other:
+        async with lsp(bench) as client:
+            params = {"runId": "a", "kind": "run", "include": ["test_sleeps.py::test_sleeps"]}
+            await client.request("fastcollect/runTests", params)
+            await appear(bench, "begun")
+        seen = await follow(other, "a")
+        assert seen.of("ended")[0]["exit"] == 2
+        assert (bench.root / "torn-down").exists()
+
+
+async def test_exact_items_after_a_run(make: Make) -> None:
+    files: Mapping[str, str] = {
+        "test_dynamic.py": f"""\
+            import {SLOW}, pytest
+
+            @pytest.mark.parametrize("n", [int(s) for s in "12".split("x")] * 2)
+            def test_it(n): ...
+            """
+    }
+    bench = make(files)
+    bench.warm_up("--collect-only")
+    async with lsp(bench) as client:
+        assert any(item["dynamic"] for item in await client.tree())
+        await run(client)
+        tree = {item["id"]: item for item in await client.tree()}
+        assert not any(item["dynamic"] for item in tree.values())
+        case = tree["test_dynamic.py::test_it[12_0]"]
+        assert case["kind"] == "case"
+        assert case["parent"] == "test_dynamic.py::test_it"
+        assert case["range"] == tree["test_dynamic.py::test_it"]["range"]
