@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import os
 import subprocess
@@ -102,6 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     logs = add("logs", _logs, "Print the server's log.")
     logs.add_argument("--path", action="store_true", help="print where it is instead")
     lsp = add("lsp", _lsp, "Speak LSP on stdin and stdout, for editors.")
+    lsp.add_argument(
+        "--static-only", action="store_true", help="import nothing of the project for this editor"
+    )
     lsp.add_argument("--stdio", action="store_true", help="accepted; it is the only way")
     return parser
 
@@ -309,12 +313,13 @@ def _logs(options: argparse.Namespace, _rest: list[str]) -> int:
     return 0
 
 
-def _lsp(_options: argparse.Namespace, _rest: list[str]) -> int:
+def _lsp(options: argparse.Namespace, _rest: list[str]) -> int:
     from .editor.relay import relay
     from .protocol import Hello
 
     place = here()
     hello = Hello("editor", __version__, os.getpid(), environ=environment())
+    hello = dataclasses.replace(hello, static_only=options.static_only)
     sock = client.open_connection(place, hello, client.DECISION_TIMEOUT)
     if sock is None:
         client.spawn_server(place)

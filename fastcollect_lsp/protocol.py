@@ -145,6 +145,8 @@ class Hello:
     """`report` only: the run, where the server has given it an id."""
     environ: dict[str, str] = dataclasses.field(default_factory=dict)
     """`editor` only: in which environment it wants runs to be."""
+    static_only: bool = False
+    """`editor` only: nothing of the project may be imported on its behalf."""
 
 
 @dataclasses.dataclass(frozen=True)

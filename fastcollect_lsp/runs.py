@@ -9,14 +9,15 @@ import itertools
 import logging
 import os
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import client, protocol, reports
+from . import client, coverage, protocol, reports
 from .editor import wire
-from .editor.outcomes import Outcomes, Result, exact_items
+from .editor.outcomes import Outcomes, Result, clean, exact_items
 from .launch import INTERRUPT_TIMEOUT, Launched
 from .rendezvous import Place
 
@@ -31,6 +32,9 @@ REPORT_TIMEOUT = 10.0
 """Seconds for which the end of a run waits for the rest of its reports."""
 DECIDED_TIMEOUT = 5.0
 """Seconds for which the answer to `runTests` waits to know how the run is served."""
+
+MOST_MEASUREMENTS = 4
+"""Runs whose coverage is kept: an editor asks for details when a person looks at a file."""
 
 _numbers = itertools.count(1)
 
@@ -76,7 +80,14 @@ class Run:
     """Its reports are over."""
     seq: int = 0
     pending: list[wire.RunEvent] = field(default_factory=list)
+    environ: Mapping[str, str] = field(default_factory=dict)
+    data: Path | None = None
+    """Where it leaves its coverage."""
+    measured: coverage.Measured | None = None
     began_ns: int = 0
+    collected: set[str] = field(default_factory=set)
+    """Files (absolute) of which it is known what pytest makes of them."""
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def decide(self, served: str) -> None:
         """It is known now how the run is served."""
@@ -105,6 +116,7 @@ class Runs:
         self.latest: dict[wire.NodeId, Result] = {}
         """What became of each test when it was run last."""
         self.last: Run | None = None
+        self._measurements: deque[Run] = deque(maxlen=MOST_MEASUREMENTS)
         self._tasks: set[asyncio.Task[None]] = set()
 
     # ---------------------------------------------------------------- beginning
@@ -113,22 +125,29 @@ class Runs:
         """The id of a run that a terminal is about to begin; empty where nobody looks on."""
         return f"terminal-{os.getpid()}-{next(_numbers)}" if self.listeners else ""
 
-    def begin(self, wanted: Wanted, command: Sequence[str], *, hidden: bool = False) -> Run:
+    def begin(
+        self,
+        wanted: Wanted,
+        command: Sequence[str],
+        *,
+        origin: str = "editor",
+        hidden: bool = False,
+    ) -> Run:
         """Start a run. Raises Refused."""
         if wanted.id in self.going:
             raise Refused(f"a run {wanted.id!r} is going on already")
         args = [*wanted.args, *(wanted.include or ())]
-        run = Run(wanted.id, wanted.kind, "editor", args, wanted.exclude, hidden)
+        run = Run(wanted.id, wanted.kind, origin, args, wanted.exclude, hidden)
         loop = asyncio.get_running_loop()
         run.served, run.debug = loop.create_future(), loop.create_future()
-        environ = {**wanted.environ, client.RUN_VARIABLE: wanted.id}
+        run.environ = {**wanted.environ, client.RUN_VARIABLE: wanted.id}
         decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         run.began_ns = time.time_ns()
         try:
             run.process = Launched(
-                [*command, *args],
+                [*self._measured(run, command), *args],
                 self.place.root,
-                environ,
+                run.environ,
                 lambda data: self._add(run, wire.Output(decode(data))),
             )
         except OSError as error:
@@ -136,6 +155,27 @@ class Runs:
         self._start(run)
         self._spawn(self._see_to_its_end(run, run.process))
         return run
+
+    def _measured(self, run: Run, command: Sequence[str]) -> Sequence[str]:
+        """The command, measured where that is wanted. Raises Refused."""
+        if run.kind != "coverage":
+            return command
+        try:
+            run.data = coverage.new_data_file()
+            return coverage.command(command, run.data)
+        except coverage.Missing as missing:
+            raise Refused(str(missing)) from None
+
+    async def coverage_of(self, run_id: str) -> coverage.Measured:
+        """What a run has measured, once it has ended. Raises Refused."""
+        run = self.going.get(run_id)
+        if run is not None:
+            await run.ended.wait()
+        run = run or next((run for run in self._measurements if run.id == run_id), None)
+        if run is None or run.measured is None:
+            why = run.trouble if run is not None else None
+            raise Refused(why or f"there is no coverage of a run {run_id!r}")
+        return run.measured
 
     async def served(self, run: Run) -> str:
         """How a run is served, as soon as that is known."""
@@ -183,7 +223,17 @@ class Runs:
                 await asyncio.wait_for(run.quiet.wait(), REPORT_TIMEOUT)
         elif run.trouble is None and code not in (2, -2):
             run.trouble = "pytest ran without the plugin fastcollect: see the run's output"
+        if run.data is not None:
+            await self._read_coverage(run, run.data)
         self._end(run, code)
+
+    async def _read_coverage(self, run: Run, data: Path) -> None:
+        try:
+            environ = {n: v for n, v in run.environ.items() if n != client.RUN_VARIABLE}
+            run.measured = await asyncio.to_thread(coverage.read, data, self.place.root, environ)
+        except coverage.Missing as missing:
+            run.trouble = run.trouble or str(missing)
+        self._measurements.append(run)
 
     # ---------------------------------------------------------------- reports
 
@@ -239,6 +289,8 @@ class Runs:
         else:
             if isinstance(report, reports.Trouble):
                 run.trouble = report.text
+            if isinstance(report, reports.CollectionFailed):
+                self._not_collected(run, report)
             for event in run.outcomes.events(report):
                 self._add(run, event)
                 nodeid = getattr(event, "id", None)
@@ -247,13 +299,27 @@ class Runs:
 
     def _collected(self, run: Run, report: reports.FileCollected) -> None:
         """Exact items, unless the file has been written since the run began."""
-        try:
-            if os.stat(report.path).st_mtime_ns >= run.began_ns:
-                return
-            Path(report.path).relative_to(self.tree.root)
-        except (OSError, ValueError):
+        run.collected.add(report.path)
+        if self._holds(run, report.path):
+            self.tree.set_exact(report.path, exact_items(report))
+
+    def _not_collected(self, run: Run, report: reports.CollectionFailed) -> None:
+        """A file that pytest cannot collect keeps its items, and says why."""
+        path = report.path
+        if path is None:
             return
-        self.tree.set_exact(report.path, exact_items(report))
+        run.collected.add(path)
+        if self._holds(run, path):
+            lines = [frame.line for frame in report.failure.stack if frame.path == path]
+            self.tree.set_error(path, clean(report.failure.text), lines[-1] if lines else None)
+
+    def _holds(self, run: Run, path: str) -> bool:
+        """Whether what a run has found in a file is what the file says now."""
+        try:
+            below = Path(path).is_relative_to(self.tree.root)
+            return below and os.stat(path).st_mtime_ns < run.began_ns
+        except OSError:
+            return False
 
     # ---------------------------------------------------------------- events
 
@@ -287,6 +353,7 @@ class Runs:
             run.debug.cancel()
         self._add(run, wire.Ended(code, run.trouble))
         self._flush(run)
+        run.ended.set()
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)

@@ -25,6 +25,7 @@ from .warm import Warm, max_runs
 from .warming import read_records
 
 if TYPE_CHECKING:
+    from .following import Following
     from .runs import Runs
     from .tree import ProjectTree
 
@@ -54,6 +55,7 @@ class Server:
         self._tasks: set[asyncio.Task[None]] = set()
         self._tree: ProjectTree | None = None
         self._runs: Runs | None = None
+        self._following: Following | None = None
         self._farewells: list[socket.socket] = []
 
     async def run(self, listener: socket.socket) -> None:
@@ -84,6 +86,8 @@ class Server:
             for task in self._tasks:
                 task.cancel()
             await asyncio.wait(self._tasks, timeout=0.1)
+        if self._following is not None:
+            self._following.end()
         if self._runs is not None:
             await self._runs.end()
         await self.freshness.close()
@@ -223,7 +227,7 @@ class Server:
         """
         from .editor.connection import serve_connection
 
-        editor = Editor(self, hello.environ)
+        editor = Editor(self, hello)
         try:
             await serve_connection(sock, editor, rest)
         finally:
@@ -253,6 +257,16 @@ class Server:
 
             self._runs = Runs(self.place, self.tree)
         return self._runs
+
+    @property
+    def following(self) -> Following:
+        """What happens by itself while an editor looks on."""
+        if self._following is None:
+            from .cli import pytest_command
+            from .following import Following
+
+            self._following = Following(self.runs, self.tree, self.warm, pytest_command())
+        return self._following
 
     def read_records(self) -> None:
         """Take in what cold runs have left."""
@@ -288,9 +302,10 @@ class Server:
 class Editor:
     """The server as one editor connection sees it (`editor.host.EditorHost`)."""
 
-    def __init__(self, server: Server, environ: Mapping[str, str]) -> None:
+    def __init__(self, server: Server, hello: Hello) -> None:
         self._server = server
-        self.environ = environ or server.warm.environ
+        self.environ: Mapping[str, str] = hello.environ or server.warm.environ
+        self.static_only = hello.static_only
         self._ends: list[Callable[[], None]] = []
         self.root = server.place.root
         self.interpreter = sys.executable
@@ -305,6 +320,11 @@ class Editor:
     def runs(self) -> Runs:
         """The project's runs, shared by all editors."""
         return self._server.runs
+
+    @property
+    def following(self) -> Following:
+        """What is collected and run when files change, shared by all editors."""
+        return self._server.following
 
     def status(self) -> dict[str, Any]:
         """The object that `fastcollect status --json` prints."""

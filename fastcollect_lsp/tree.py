@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import (
     Awaitable,
     Callable,
@@ -34,6 +35,9 @@ logger = logging.getLogger(__name__)
 
 Listener = Callable[[TreeChange], None]
 
+Signature = tuple[int, int, int]
+"""Of a file: mtime and ctime in ns, and size."""
+
 
 class ProjectTree:
     """The project's tests. Its methods are called in the event loop's thread."""
@@ -51,6 +55,9 @@ class ProjectTree:
         self._buffers: dict[str, dict[Hashable, bytes]] = {}
         self._scanned_overlays: Set[str] = set()  # files whose static items are a buffer's
         self._listeners: list[Listener] = []
+        self._followers: list[Callable[[Set[str]], None]] = []
+        self._changed: set[str] = set()  # paths that the next scan has to follow up
+        self._signatures: dict[str, Signature | None] = {}
         self._scanning = asyncio.Lock()
         self._waiting: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -93,6 +100,12 @@ class ProjectTree:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
+    def follow(self, follower: Callable[[Set[str]], None]) -> Callable[[], None]:
+        """Call `follower` with the test files (absolute paths) that changes on disk concern: those
+        that changed and those that import, directly or not, what did. Returns what ends that."""
+        self._followers.append(follower)
+        return lambda: self._followers.remove(follower)
+
     async def settled(self) -> None:
         """Wait until everything that has been asked for by now is done."""
         if self._tasks:
@@ -113,7 +126,12 @@ class ProjectTree:
     def changed_on_disk(self, paths: Iterable[str]) -> Awaitable[None]:
         """Files (absolute paths) were written, created or deleted: forget their exact items."""
         for path in paths:
-            self._exact.pop(path, None)
+            # An editor's save and the file system's event are one change.
+            signature = _signature(path)
+            if path not in self._signatures or self._signatures[path] != signature:
+                self._signatures[path] = signature
+                self._exact.pop(path, None)
+                self._changed.add(path)
         return self.refresh()
 
     def edit(self, owner: Hashable, path: str, text: bytes) -> Awaitable[None]:
@@ -166,6 +184,12 @@ class ProjectTree:
             self._exact[path] = scanning.exact_entry(items, self._static.get(path))
         self._show()
 
+    def set_error(self, path: str, error: str, line: int | None) -> None:
+        """pytest cannot collect a file as it is on disk: its items stay, and say why."""
+        if (static := self._static.get(path)) is not None:
+            self._exact[path] = scanning.entry_with_error(static, error, line)
+            self._show()
+
     def drop_exact(self, paths: Iterable[str] | None = None) -> None:
         """Exact items of these files (None: of all) do not hold any more."""
         for path in list(self._exact) if paths is None else paths:
@@ -205,10 +229,18 @@ class ProjectTree:
                     self._waiting = None
                 overlays = {path: text for path in self._buffers if (text := self._overlay(path))}
                 scan, root = self._scan, self.root
-                scanned = await asyncio.to_thread(scanning.scan_all, scan, overlays, root)
+                changed, self._changed = self._changed, set()
+                scanned, concerned = await asyncio.to_thread(
+                    scanning.scan_all, scan, overlays, root, changed
+                )
                 reverted = self._scanned_overlays - overlays.keys()
                 self._scanned_overlays = set(overlays)
+                for path in concerned:
+                    self._exact.pop(path, None)
                 self._take(scanned, reverted)
+            if concerned:
+                for follower in tuple(self._followers):
+                    follower(concerned)
         finally:
             self._known.set()
 
@@ -290,3 +322,11 @@ class ProjectTree:
         if path in self._exact and path not in self._scanned_overlays:
             return self._exact[path]
         return self._static.get(path)
+
+
+def _signature(path: str) -> Signature | None:
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size

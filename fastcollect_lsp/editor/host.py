@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from fastcollect_lsp.following import Following
     from fastcollect_lsp.runs import Runs
     from fastcollect_lsp.tree import ProjectTree
 
@@ -34,8 +35,16 @@ class EditorHost(Protocol):
         """The environment in which this editor wants runs to be."""
 
     @property
+    def static_only(self) -> bool:
+        """Whether this editor was started for a project that may not be imported."""
+
+    @property
     def runs(self) -> Runs:
         """The project's runs."""
+
+    @property
+    def following(self) -> Following:
+        """What is collected and run by itself when files change."""
 
     def status(self) -> Mapping[str, object]:
         """The object that `fastcollect status --json` prints."""

@@ -27,13 +27,18 @@ class EditorPeer:
         self.buffers = Buffers(host.tree, owner=self)
         self.announced = False
         """It said `experimental.fastcollect`: it wants our notifications."""
+        self.static_only = host.static_only
+        """Nothing of the project may be imported on its behalf."""
         self._begin: list[Callable[[], None]] = []
         self._end: list[Callable[[], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def learn(self, capabilities: types.ClientCapabilities) -> None:
+    def learn(self, params: types.InitializeParams) -> None:
         """Take what the client says of itself in `initialize`."""
-        experimental = capabilities.experimental
+        experimental = params.capabilities.experimental
+        options = params.initialization_options
+        if isinstance(options, dict) and options.get("staticOnly"):
+            self.static_only = True
         self.announced = isinstance(experimental, dict) and "fastcollect" in experimental
 
     def at_beginning(self, work: Callable[[], None]) -> None:

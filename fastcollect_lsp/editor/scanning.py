@@ -6,7 +6,7 @@ Nothing here touches the tree's state: arguments in, `Scanned` out.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,11 +34,21 @@ class Scanned:
     """(files, tests)"""
 
 
-def scan_all(scan: Scan, overlays: Mapping[str, bytes], root: str) -> Scanned:
-    """Walk the project and scan what changed."""
+def scan_all(
+    scan: Scan, overlays: Mapping[str, bytes], root: str, followed: Set[str] = frozenset()
+) -> tuple[Scanned, set[str]]:
+    """Walk the project and scan what changed; and the test files that `followed` files concern."""
+    concerned = dependents(scan, followed)
     changed = scan.refresh(overlays)
     files = {path: Entry.of_json(scan.items_json(path)) for path in changed}
-    return Scanned(files, (scan.paths, directories(scan.tree_json(), root)), scan.counts)
+    scanned = Scanned(files, (scan.paths, directories(scan.tree_json(), root)), scan.counts)
+    concerned |= dependents(scan, followed)
+    return scanned, concerned.intersection(scan.paths) if concerned else concerned
+
+
+def dependents(scan: Scan, paths: Set[str]) -> set[str]:
+    """The test files that import any of these files, or are one of them."""
+    return {test for path in paths for test in scan.dependents_of(path, "called")}
 
 
 def scan_one(scan: Scan, path: str, overlay: bytes | None) -> Scanned:
@@ -83,6 +93,16 @@ def same_as_disk(path: str, text: bytes) -> bool:
     except OSError:
         return False
     return on_disk in (text, BYTE_ORDER_MARK + text)
+
+
+def entry_with_error(static: Entry, error: str, line: int | None) -> Entry:
+    """The static items of a file that pytest cannot collect, the file's own with the reason."""
+    items = static.plain()
+    items[0] = {**items[0], "error": error}
+    if line is not None:
+        start, end = {"line": line, "character": 0}, {"line": line + 1, "character": 0}
+        items[0]["range"] = {"start": start, "end": end}
+    return Entry(static.uri, orjson.dumps(items), exact=True)
 
 
 def exact_entry(items: Sequence[wire.TestItem], static: Entry | None) -> Entry | None:

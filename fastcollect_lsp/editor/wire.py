@@ -145,11 +145,21 @@ class RunTestsParams:
 
 
 @dataclass(frozen=True, slots=True)
+class DebugAddress:
+    """Where a debug adapter listens."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunTestsResult:
     """A run has been accepted."""
 
     enqueued: Sequence[NodeId] | Literal["all"]
     served: Served
+    debug: DebugAddress | None = None
+    """`kind: "debug"`: where the run waits for a client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,14 +294,6 @@ class ResolveRunParams:
 
 
 @dataclass(frozen=True, slots=True)
-class DebugAddress:
-    """Where a debug adapter listens."""
-
-    host: str
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
 class ResolveRunResult:
     """What to start."""
 
@@ -300,6 +302,77 @@ class ResolveRunResult:
     cwd: str
     env: Mapping[str, str]
     debug: DebugAddress | None = None
+
+
+# ---- coverage ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageParams:
+    """Asks for what a run of kind `coverage` has measured."""
+
+    runId: str
+    uri: Uri | None = None
+    """This file in detail; absent: all files in short."""
+    testId: NodeId | None = None
+    """What this test alone has executed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageCount:
+    """How many there are, and how many of them were executed."""
+
+    covered: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class BranchCoverage:
+    """One way that leads on from a line."""
+
+    executed: bool
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatementCoverage:
+    """One line with a statement; `line` counts from 0."""
+
+    line: int
+    executed: bool
+    branches: Sequence[BranchCoverage]
+
+
+@dataclass(frozen=True, slots=True)
+class DeclarationCoverage:
+    """One function; `line` is where it begins, or its first statement, from 0."""
+
+    name: str
+    line: int
+    executed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileCoverage:
+    """One file."""
+
+    uri: Uri
+    statements: CoverageCount
+    branches: CoverageCount
+    declarations: CoverageCount
+    tests: Sequence[NodeId]
+    """The tests that executed anything of it."""
+    lines: Sequence[StatementCoverage] | None = None
+    """In detail only."""
+    functions: Sequence[DeclarationCoverage] | None = None
+    """In detail only."""
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageResult:
+    """What was measured."""
+
+    files: Sequence[FileCoverage]
 
 
 # ---- status: the names are those of `fastcollect status --json` ----------------------------------
@@ -371,7 +444,7 @@ METHODS: tuple[Method, ...] = (
     Method("fastcollect/runStarted", "server", RunStarted, None, 1),
     Method("fastcollect/runProgress", "server", RunProgress, None, 1),
     Method("fastcollect/resolveRun", "client", ResolveRunParams, ResolveRunResult, 1),
+    Method("fastcollect/coverage", "client", CoverageParams, CoverageResult, 1),
     Method("fastcollect/status", "client", None, Status, 1),
     Method("fastcollect/status", "server", Status, None, 1),
 )
-"""Coverage's types follow with coverage itself."""

@@ -153,6 +153,11 @@ class Reporter:
             from .debugging import wait_for_debugger
 
             wait_for_debugger(self.line.send)
+        elif self.orders.kind == "coverage":
+            from .contexts import measuring
+
+            if (contexts := measuring()) is not None:
+                config.pluginmanager.register(contexts, "fastcollect-contexts")
         config.pluginmanager.register(self._failures, "fastcollect-failures")
 
     def pytest_configure_node(self, node: Any) -> None:

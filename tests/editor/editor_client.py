@@ -15,11 +15,14 @@ from typing import Any
 import orjson
 
 from fastcollect_lsp._core import Scan, project_config
+from fastcollect_lsp.cli import pytest_command
 from fastcollect_lsp.editor.connection import serve_connection
 from fastcollect_lsp.editor.framing import frame, read_frame
+from fastcollect_lsp.following import Following
 from fastcollect_lsp.rendezvous import place
 from fastcollect_lsp.runs import Runs
 from fastcollect_lsp.tree import ProjectTree
+from fastcollect_lsp.warm import Warm
 
 HANG = 30.0
 """Seconds after which a test that waits for an event is taken to hang."""
@@ -51,7 +54,9 @@ class ProjectHost:
         self.saves: list[str] = []
         self.listeners: list[Callable[[], None]] = []
         self.environ: Mapping[str, str] = dict(os.environ)
+        self.static_only = True  # what begins runs is tested with the real server
         self.runs = Runs(place(config.root), self.tree)
+        self.following = Following(self.runs, self.tree, Warm(dict(os.environ)), pytest_command())
 
     def status(self) -> Mapping[str, object]:
         return {"state": self.state, "root": self.root, "tests": self.tree.counts[1]}

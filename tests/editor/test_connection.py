@@ -237,7 +237,7 @@ async def test_answers_to_nothing_are_ignored(server: Server) -> None:
 
 async def test_unknown_method(server: Server) -> None:
     editor = await server.editor()
-    for method in ("fastcollect/runTests", "fastcollect/no", "textDocument/hover", "a/b"):
+    for method in ("fastcollect/noSuchThing", "fastcollect/no", "textDocument/hover", "a/b"):
         with pytest.raises(RefusedError) as refused:
             await editor.request(method, {})
         assert refused.value.code == METHOD_NOT_FOUND

@@ -314,7 +314,7 @@ async def test_scan_does_not_block_the_loop(
     scanning_now, go_on = threading.Event(), threading.Event()
     scan_all = scanning.scan_all
 
-    def held(*args: object) -> scanning.Scanned:
+    def held(*args: object) -> tuple[scanning.Scanned, set[str]]:
         scanning_now.set()
         go_on.wait(30)
         return scan_all(*args)  # type: ignore[arg-type]

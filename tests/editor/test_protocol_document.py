@@ -64,7 +64,7 @@ from fastcollect_lsp.editor.features import FEATURES
 from fastcollect_lsp.editor.peer import EditorPeer
 from fastcollect_lsp.editor.rpc import EditorServer
 server = EditorServer("0")
-host = types.SimpleNamespace(tree=None)
+host = types.SimpleNamespace(tree=None, static_only=True)
 peer = EditorPeer("test", host, server.protocol)
 for register in FEATURES:
     register(server, peer)

@@ -7,9 +7,11 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
+import orjson
 import pytest
-from editor_client import ANNOUNCED, HANG, Client, Plain
+from editor_client import ANNOUNCED, HANG, Client, Plain, RefusedError
 
+from fastcollect_lsp.editor.framing import frame, read_frame
 from tests.support import SLOW, Shared, SmallBench, ended, small_bench
 
 pytestmark = pytest.mark.asyncio
@@ -79,15 +81,16 @@ STATES = {
 
 
 @contextlib.asynccontextmanager
-async def lsp(bench: SmallBench, **env: str) -> AsyncIterator[Client]:
+async def lsp(bench: SmallBench, option: str = "--stdio") -> AsyncIterator[Client]:
     """`fastcollect lsp` in a project, and a client that is ready."""
     process = await asyncio.create_subprocess_exec(
         str(bench.project.python),
         "-m",
         "fastcollect_lsp",
         "lsp",
+        option,
         cwd=bench.root,
-        env={**bench.env, **env},
+        env=bench.env,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=64 << 20,
@@ -148,9 +151,8 @@ async def follow(client: Client, run_id: str, until: str = "ended") -> Seen:
 
 async def run(client: Client, run_id: str = "1", **params: Any) -> tuple[Plain, Seen]:
     """Have tests run, to the end."""
-    answer = await client.request(
-        "fastcollect/runTests", {"runId": run_id, "kind": "run", **params}
-    )
+    params = {"runId": run_id, "kind": "run", **params}
+    answer = await client.request("fastcollect/runTests", params)
     return answer, await follow(client, run_id)
 
 
@@ -328,3 +330,173 @@ async def test_exact_items_after_a_run(make: Make) -> None:
         assert case["kind"] == "case"
         assert case["parent"] == "test_dynamic.py::test_it"
         assert case["range"] == tree["test_dynamic.py::test_it"]["range"]
+
+
+FOLLOWED = {
+    "helper.py": "NUMBERS = [1, 2]\n",
+    "test_follows.py": f"""\
+        import {SLOW}, pytest
+        from helper import NUMBERS
+
+        @pytest.mark.parametrize("n", [n + 0 for n in NUMBERS])
+        def test_it(n): ...
+        """,
+    "test_other.py": "def test_other(): ...\n",
+}
+
+
+async def cases(client: Client, *wanted: str) -> None:
+    """Wait until the tree has just these cases."""
+    while True:
+        found = {item["label"] for item in await client.tree() if item["kind"] == "case"}
+        if found == set(wanted):
+            return
+        await client.changed()
+
+
+async def test_tree_becomes_exact_by_itself(make: Make) -> None:
+    bench = make(FOLLOWED)
+    async with lsp(bench) as client:
+        await cases(client, "[1]", "[2]")
+        # Nobody has begun a run, and nothing of all this is one for editors.
+        bench.write({"helper.py": "NUMBERS = [1, 2, 3]\n"})
+        await cases(client, "[1]", "[2]", "[3]")
+        bench.write({"helper.py": "1 / 0\n"})
+        while not (broken := [item for item in await client.tree() if "error" in item]):
+            await client.changed()
+        assert [item["id"] for item in broken] == ["test_follows.py"]
+        assert "ZeroDivisionError" in broken[0]["error"]
+        bench.write({"helper.py": "NUMBERS = [4]\n"})
+        await cases(client, "[4]")
+        methods = {message.get("method") for message in client.received}
+        assert "fastcollect/runStarted" not in methods
+
+
+async def test_continuous_run(make: Make) -> None:
+    bench = make(FOLLOWED)
+    async with lsp(bench) as client:
+        _, seen = await run(client, "c", continuous=True)
+        assert len(seen.states) == 3
+        await client.notification("fastcollect/runStarted")
+        bench.write({"helper.py": "NUMBERS = [7]\n"})
+        started = await client.notification("fastcollect/runStarted")
+        assert started["origin"] == "watch" and started["runId"].startswith("c/")
+        seen = await follow(client, started["runId"])
+        assert seen.states == {"test_it[7]": "passed"}
+        assert await client.request("fastcollect/cancelRun", {"runId": "c"}) is True
+        assert await client.request("fastcollect/cancelRun", {"runId": "c"}) is False
+
+
+async def test_nothing_is_imported_static_only(make: Make) -> None:
+    bench = make({"test_marks.py": "open('imported', 'w').close()\ndef test_it(): ...\n"})
+    async with lsp(bench, option="--static-only") as client:
+        assert any(item["id"] == "test_marks.py::test_it" for item in await client.tree())
+        with pytest.raises(RefusedError, match="static only"):
+            await run(client)
+        assert bench.status()["checkpoints"] == [] or not (bench.root / "imported").exists()
+        assert not (bench.root / "imported").exists()
+
+
+COVERED = {
+    ".coveragerc": "[run]\nomit = */slow_to_import.py\n",
+    "code.py": "",
+    "covered.py": """\
+        def sign(n):
+            if n < 0:
+                return -1
+            return 1
+
+
+        def unused():
+            return 0
+        """,
+    "test_covered.py": """\
+        import pytest
+        from covered import sign
+
+        def test_positive():
+            assert sign(3) == 1
+
+        @pytest.mark.parametrize("n", [-1])
+        def test_negative(n):
+            assert sign(n) == -1
+        """,
+}
+
+
+async def test_coverage(make: Make) -> None:
+    pytest.importorskip("coverage")
+    bench = make(COVERED)
+    async with lsp(bench) as client:
+        answer, seen = await run(client, "v", kind="coverage")
+        assert answer["served"] == "cold"
+        assert seen.of("ended") == [{"event": "ended", "exit": 0}]
+        result = await client.request("fastcollect/coverage", {"runId": "v"})
+        files = {file["uri"].rpartition("/")[2]: file for file in result["files"]}
+        assert files["covered.py"]["statements"] == {"covered": 5, "total": 6}
+        assert files["covered.py"]["branches"] == {"covered": 2, "total": 2}
+        assert files["covered.py"]["declarations"] == {"covered": 1, "total": 2}
+        negative = "test_covered.py::test_negative[-1]"
+        assert files["covered.py"]["tests"] == [negative, "test_covered.py::test_positive"]
+        uri = (bench.root / "covered.py").as_uri()
+        params = {"runId": "v", "uri": uri, "testId": negative}
+        (file,) = (await client.request("fastcollect/coverage", params))["files"]
+        assert [line["line"] for line in file["lines"] if line["executed"]] == [1, 2]
+        with pytest.raises(RefusedError, match="no coverage of a run 'x'"):
+            await client.request("fastcollect/coverage", {"runId": "x"})
+
+
+class Debugger:
+    """As much of a Debug Adapter Protocol client as it takes to stop at a line."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._seq = 0
+
+    def send(self, command: str, **arguments: Any) -> None:
+        self._seq += 1
+        message = {
+            "seq": self._seq, "type": "request", "command": command, "arguments": arguments
+        }  # fmt: skip
+        self._writer.write(frame(orjson.dumps(message)))
+
+    async def wait_for(self, kind: str, name: str) -> Plain:
+        """The next response to a command, or event of this name."""
+        while True:
+            body = await asyncio.wait_for(read_frame(self._reader), HANG)
+            assert body is not None
+            message: Plain = orjson.loads(body)
+            if message["type"] == kind and name in (message.get("command"), message.get("event")):
+                return message
+
+    async def close(self) -> None:
+        self._writer.close()
+        await self._writer.wait_closed()
+
+
+async def test_debug_stops_at_a_breakpoint(bench: SmallBench) -> None:
+    pytest.importorskip("debugpy")
+    async with lsp(bench) as client:
+        include = ["test_states.py::test_fails"]
+        params = {"runId": "d", "kind": "debug", "include": include}
+        answer = await client.request("fastcollect/runTests", params)
+        address = answer["debug"]
+        debugger = Debugger(*await asyncio.open_connection(address["host"], address["port"]))
+        debugger.send("initialize", adapterID="test")
+        await debugger.wait_for("response", "initialize")
+        debugger.send("attach", justMyCode=False)
+        await debugger.wait_for("event", "initialized")
+        source = {"path": str(bench.root / "test_states.py")}
+        debugger.send("setBreakpoints", source=source, breakpoints=[{"line": 9}])
+        await debugger.wait_for("response", "setBreakpoints")
+        debugger.send("configurationDone")
+        stopped = await debugger.wait_for("event", "stopped")
+        thread = stopped["body"]["threadId"]
+        debugger.send("stackTrace", threadId=thread)
+        frames = (await debugger.wait_for("response", "stackTrace"))["body"]["stackFrames"]
+        assert (frames[0]["name"], frames[0]["line"]) == ("test_fails", 9)
+        debugger.send("continue", threadId=thread)
+        seen = await follow(client, "d")
+        assert seen.states == {"test_fails": "failed"}
+        await debugger.close()

@@ -262,7 +262,7 @@ async def test_cancelled_caller_loses_nothing(
     scanning_now, go_on = threading.Event(), threading.Event()
     scan_all = scanning.scan_all
 
-    def held(*args: object) -> scanning.Scanned:
+    def held(*args: object) -> tuple[scanning.Scanned, set[str]]:
         scanning_now.set()
         go_on.wait(30)
         return scan_all(*args)  # type: ignore[arg-type]
@@ -288,7 +288,7 @@ async def test_refreshes_that_wait_are_one(
     scans = []
     scan_all = scanning.scan_all
 
-    def counted(*args: object) -> scanning.Scanned:
+    def counted(*args: object) -> tuple[scanning.Scanned, set[str]]:
         scans.append(args)
         return scan_all(*args)  # type: ignore[arg-type]
 
@@ -308,7 +308,7 @@ async def test_failed_scan_leaves_the_tree(
     class PanicError(BaseException):
         """As Rust's panics arrive."""
 
-    def fail(*_: object) -> scanning.Scanned:
+    def fail(*_: object) -> tuple[scanning.Scanned, set[str]]:
         raise PanicError
 
     with monkeypatch.context() as patch:

@@ -102,10 +102,18 @@ export interface RunTestsParams {
   readonly continuous?: boolean;
 }
 
+/** Where a debug adapter listens. */
+export interface DebugAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** A run has been accepted. */
 export interface RunTestsResult {
   readonly enqueued: readonly string[] | "all";
   readonly served: Served;
+  /** `kind: "debug"`: where the run waits for a client. */
+  readonly debug?: DebugAddress;
 }
 
 /** Interrupts a run; the answer says whether there was one to interrupt. */
@@ -208,12 +216,6 @@ export interface ResolveRunParams {
   readonly kind: RunKind;
 }
 
-/** Where a debug adapter listens. */
-export interface DebugAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
 /** What to start. */
 export interface ResolveRunResult {
   readonly program: string;
@@ -221,6 +223,60 @@ export interface ResolveRunResult {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
   readonly debug?: DebugAddress;
+}
+
+/** Asks for what a run of kind `coverage` has measured. */
+export interface CoverageParams {
+  readonly runId: string;
+  /** This file in detail; absent: all files in short. */
+  readonly uri?: string;
+  /** What this test alone has executed. */
+  readonly testId?: string;
+}
+
+/** How many there are, and how many of them were executed. */
+export interface CoverageCount {
+  readonly covered: number;
+  readonly total: number;
+}
+
+/** One way that leads on from a line. */
+export interface BranchCoverage {
+  readonly executed: boolean;
+  readonly label: string;
+}
+
+/** One line with a statement; `line` counts from 0. */
+export interface StatementCoverage {
+  readonly line: number;
+  readonly executed: boolean;
+  readonly branches: readonly BranchCoverage[];
+}
+
+/** One function; `line` is where it begins, or its first statement, from 0. */
+export interface DeclarationCoverage {
+  readonly name: string;
+  readonly line: number;
+  readonly executed: boolean;
+}
+
+/** One file. */
+export interface FileCoverage {
+  readonly uri: string;
+  readonly statements: CoverageCount;
+  readonly branches: CoverageCount;
+  readonly declarations: CoverageCount;
+  /** The tests that executed anything of it. */
+  readonly tests: readonly string[];
+  /** In detail only. */
+  readonly lines?: readonly StatementCoverage[];
+  /** In detail only. */
+  readonly functions?: readonly DeclarationCoverage[];
+}
+
+/** What was measured. */
+export interface CoverageResult {
+  readonly files: readonly FileCoverage[];
 }
 
 /** One live checkpoint. */
@@ -266,6 +322,7 @@ export interface ClientRequests {
   "fastcollect/runTests": { params: RunTestsParams; result: RunTestsResult };
   "fastcollect/cancelRun": { params: CancelRunParams; result: boolean };
   "fastcollect/resolveRun": { params: ResolveRunParams; result: ResolveRunResult };
+  "fastcollect/coverage": { params: CoverageParams; result: CoverageResult };
   "fastcollect/status": { params: undefined; result: Status };
 }
 

@@ -1,7 +1,7 @@
 """What editors can ask for, one module per subject.
 
 Each module's `register(server, peer)` adds its methods to one connection; a method that is not
-registered is not announced. Later subjects (lenses, coverage) are further modules
+registered is not announced. Later subjects (lenses) are further modules
 in `FEATURES`. docs/protocol.md describes them all and changes together with them.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fastcollect_lsp.editor.features import (
+    coverage,
     diagnostics,
     discovery,
     lifecycle,
@@ -31,4 +32,5 @@ FEATURES: tuple[Callable[[EditorServer, EditorPeer], None], ...] = (
     symbols.register,
     diagnostics.register,
     running.register,
+    coverage.register,
 )

@@ -13,7 +13,7 @@ def register(server: EditorServer, peer: EditorPeer) -> None:
 
     @server.feature(types.INITIALIZE)
     def initialize(params: types.InitializeParams) -> None:
-        peer.learn(params.capabilities)
+        peer.learn(params)
 
     @server.feature(types.INITIALIZED)
     def initialized(_: types.InitializedParams) -> None:

@@ -37,13 +37,24 @@ class Running(Listener):
         runs = self._peer.host.runs
         runs.listeners.append(self)
         self._peer.at_end(self._end)
+        if not self._peer.static_only:
+            self._peer.host.following.begin(self._peer.host.environ)
 
     def _end(self) -> None:
         """The editor is gone, and its runs with it, as a closing terminal takes its own."""
         runs = self._peer.host.runs
         runs.listeners.remove(self)
-        for run_id in self._own & runs.going.keys():
-            runs.cancel(run_id)
+        for run_id in self._own:
+            self.cancel(run_id)
+
+    def cancel(self, run_id: str) -> bool:
+        """Cancel a run, and what it has begun by itself. Whether there was one."""
+        host = self._peer.host
+        continuous = host.following.forget(run_id)
+        cancelled = host.runs.cancel(run_id)
+        for rerun in host.following.generation(run_id):
+            cancelled |= host.runs.cancel(rerun)
+        return cancelled or continuous
 
     def started(self, run: Run) -> None:
         """A run has begun."""
@@ -59,6 +70,7 @@ class Running(Listener):
 
     async def run(self, params: wire.RunTestsParams) -> wire.RunTestsResult:
         """Begin a run."""
+        self._refuse_if_static()
         include = None if params.include is None else known(self._peer, params.include)
         exclude = known(self._peer, params.exclude or ())
         host = self._peer.host
@@ -70,30 +82,42 @@ class Running(Listener):
             run = host.runs.begin(wanted, pytest_command())
         except Refused as refused:
             raise RunFailed(str(refused)) from None
+        if params.continuous:
+            host.following.keep_running(wanted)
+        debug = await self._listening(run) if params.kind == "debug" else None
         served = await host.runs.served(run)
-        return wire.RunTestsResult("all" if include is None else include, served)  # type: ignore[arg-type]
+        return wire.RunTestsResult("all" if include is None else include, served, debug)  # type: ignore[arg-type]
 
     async def resolve(self, params: wire.ResolveRunParams) -> wire.ResolveRunResult:
         """What to start, where the client starts things itself."""
         include = known(self._peer, params.include)
         program, *args = [*pytest_command(), *include]
         host = self._peer.host
-        debug = None
-        if params.kind == "debug":
-            debug = await self._debugger(include)
+        self._refuse_if_static()
+        debug = await self._begin_debugging(include) if params.kind == "debug" else None
         return wire.ResolveRunResult(program, args, host.root, dict(host.environ), debug)
 
-    async def _debugger(self, include: Sequence[str]) -> wire.DebugAddress:
+    async def _begin_debugging(self, include: Sequence[str]) -> wire.DebugAddress:
         """Begin a run that waits for a debugger."""
         host = self._peer.host
         run_id = f"debug-{id(self)}-{len(self._own)}"
         self._own.add(run_id)
         wanted = Wanted(run_id, "debug", include, (), (), host.environ)
         try:
-            run = host.runs.begin(wanted, pytest_command())
-            return await host.runs.debugger(run)
+            return await self._listening(host.runs.begin(wanted, pytest_command()))
         except Refused as refused:
             raise RunFailed(str(refused)) from None
+
+    async def _listening(self, run: Run) -> wire.DebugAddress:
+        """Where the debugger of a run listens."""
+        try:
+            return await self._peer.host.runs.debugger(run)
+        except Refused as refused:
+            raise RunFailed(str(refused)) from None
+
+    def _refuse_if_static(self) -> None:
+        if self._peer.static_only:
+            raise RunFailed("static only: nothing of this project is imported or run")
 
 
 def known(peer: EditorPeer, ids: Sequence[str]) -> list[str]:
@@ -115,7 +139,7 @@ def register(server: EditorServer, peer: EditorPeer) -> None:
 
     @server.feature(CANCEL_RUN)
     def cancel_run(params: PlainParams) -> bool:
-        return peer.host.runs.cancel(params_of(wire.CancelRunParams, params).runId)
+        return running.cancel(params_of(wire.CancelRunParams, params).runId)
 
     @server.feature(RESOLVE_RUN)
     async def resolve_run(params: PlainParams) -> wire.ResolveRunResult:
