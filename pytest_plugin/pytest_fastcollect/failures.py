@@ -55,11 +55,14 @@ class Failures:
         report = yield
         compared, self._compared = self._compared, None
         if call.excinfo is not None and report.failed:
-            detail = _detail(call.excinfo, compared)
+            try:
+                detail = _detail(call.excinfo, compared)
+            except Exception:  # a traceback of another kind (Cython's, a plugin's)
+                return report
             if self._remote:
                 setattr(report, ATTRIBUTE, detail)
             else:
-                self._details[report.nodeid, report.when] = detail
+                self._details[report.nodeid, str(report.when)] = detail
         return report
 
     def take(self, report: pytest.TestReport) -> Detail:

@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from collections import deque
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -144,6 +145,16 @@ class Reporter:
         self._config = config
         self._failures = Failures(config)
 
+    @contextlib.contextmanager
+    def _harmless(self) -> Generator[None, None, None]:
+        """Items and reports of other plugins may be anything: what goes wrong in here costs the
+        editor its view of this run."""
+        try:
+            yield
+        except Exception as error:
+            self.line.send(reports.Trouble(f"fastcollect lost sight of this run: {error!r}"))
+            self.line.close()
+
     # ---------------------------------------------------------------- collection
 
     @pytest.hookimpl(tryfirst=True)
@@ -160,6 +171,7 @@ class Reporter:
                 config.pluginmanager.register(contexts, "fastcollect-contexts")
         config.pluginmanager.register(self._failures, "fastcollect-failures")
 
+    @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """pytest-xdist: tests run in workers, where failures have to be looked at."""
         node.workerinput["fastcollect_failures"] = True
@@ -167,15 +179,17 @@ class Reporter:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """What could not be collected."""
         if report.failed:
-            self.line.send(self._failures.of_collection(report))
+            with self._harmless():
+                self.line.send(self._failures.of_collection(report))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(
         self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
         """Before anybody deselects anything: tell all that there is, leave out what is excluded."""
-        for collected in file_reports(session, items):
-            self.line.send(collected)
+        with self._harmless():
+            for collected in file_reports(session, items):
+                self.line.send(collected)
         excluded = frozenset(self.orders.exclude)
         gone = [item for item in items if not excluded.isdisjoint(lineage(item.nodeid))]
         if gone:
@@ -201,7 +215,8 @@ class Reporter:
         """A phase is over; the terminal has counted it once the other hooks have been called."""
         detail = self._failures.take(report)
         result = yield
-        self.line.send(self._failures.phase(report, self._category(report), detail))
+        with self._harmless():
+            self.line.send(self._failures.phase(report, self._category(report), detail))
         return result
 
     def _category(self, report: pytest.TestReport) -> str:
