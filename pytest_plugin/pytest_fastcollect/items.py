@@ -9,22 +9,16 @@ import pytest
 from fastcollect_lsp.reports import FileCollected, Item
 
 
-def file_reports(session: pytest.Session, items: list[pytest.Item]) -> Iterator[FileCollected]:
-    """One report for each file of which *all* has been collected.
+def file_reports(session: pytest.Session) -> Iterator[FileCollected]:
+    """One report for each file in which there is anything to run.
 
-    A file that was asked for by a node id below it is left out: what else it holds is not known.
+    The run was asked for whole files: what the project's configuration deselects is not there.
     """
-    partial = {
-        argument.partition("[")[0].partition("::")[0]
-        for argument in map(str, session.config.args)
-        if "::" in argument.partition("[")[0]
-    }
-    names = {str(session.config.invocation_params.dir / name) for name in partial}
     files: dict[pytest.File, dict[str, Item]] = {}
-    for item in items:
+    for item in session.items:
         chain = item.listchain()
         file = next((node for node in reversed(chain) if isinstance(node, pytest.File)), None)
-        if file is None or str(file.path) in names or session.config.option.pyargs:
+        if file is None:
             continue
         known = files.setdefault(file, {})
         below = chain[chain.index(file) + 1 :]

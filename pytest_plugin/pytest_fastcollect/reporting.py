@@ -184,12 +184,9 @@ class Reporter:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(
-        self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+        self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        """Before anybody deselects anything: tell all that there is, leave out what is excluded."""
-        with self._harmless():
-            for collected in file_reports(session, items):
-                self.line.send(collected)
+        """Take out what the editor has excluded."""
         excluded = frozenset(self.orders.exclude)
         gone = [item for item in items if not excluded.isdisjoint(lineage(item.nodeid))]
         if gone:
@@ -199,9 +196,13 @@ class Reporter:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Now it is certain what will be run."""
-        if not self._config.option.collectonly:
-            self.line.send(reports.Selected([item.nodeid for item in session.items]))
+        """Now it is certain what will be run, or what there is."""
+        with self._harmless():
+            if self.orders.kind == "collect":
+                for collected in file_reports(session):
+                    self.line.send(collected)
+            elif not self._config.option.collectonly:
+                self.line.send(reports.Selected([item.nodeid for item in session.items]))
 
     # ---------------------------------------------------------------- the run
 
