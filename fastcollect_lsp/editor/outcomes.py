@@ -29,6 +29,8 @@ class Outcomes:
 
     results: dict[wire.NodeId, Result] = field(default_factory=dict)
     _durations: dict[wire.NodeId, float] = field(default_factory=dict)
+    _shown: dict[wire.NodeId, int] = field(default_factory=dict)
+    """How many sections of captured output have been told."""
 
     def events(self, report: reports.Report) -> Iterator[wire.RunEvent]:
         """What editors are to be told because of this report."""
@@ -37,6 +39,7 @@ class Outcomes:
         elif isinstance(report, reports.Started):
             nodeid = clean(report.id)
             self._durations[nodeid] = 0.0
+            self._shown.pop(nodeid, None)
             self.results.pop(nodeid, None)  # pytest-rerunfailures: what came before is void
             yield wire.Started(nodeid)
         elif isinstance(report, reports.Phase):
@@ -77,9 +80,11 @@ class Outcomes:
             yield _simple(nodeid, state, report.reason, duration)
 
     def _sections(self, nodeid: str, report: reports.Phase) -> Iterator[wire.RunEvent]:
-        """Captured output. A teardown's report repeats what the phases before it captured."""
-        for heading, text in report.sections:
-            if text and heading.endswith(report.when):
+        """Captured output. A phase's report repeats what the phases before it captured."""
+        known = self._shown.get(nodeid, 0)
+        self._shown[nodeid] = max(known, len(report.sections))
+        for _, text in report.sections[known:]:
+            if text:
                 value = clean(text).replace("\r\n", "\n").replace("\n", "\r\n")
                 yield wire.Output(value, nodeid)
 

@@ -15,6 +15,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -144,6 +145,7 @@ class Reporter:
         self.orders = orders
         self._config = config
         self._failures = Failures(config)
+        self._untold = 0.0
 
     @contextlib.contextmanager
     def _harmless(self) -> Generator[None, None, None]:
@@ -217,8 +219,19 @@ class Reporter:
         detail = self._failures.take(report)
         result = yield
         with self._harmless():
-            self.line.send(self._failures.phase(report, self._category(report), detail))
+            self._tell(self._failures.phase(report, self._category(report), detail))
         return result
+
+    def _tell(self, phase: reports.Phase) -> None:
+        """Most phases only take time: a setup's is told with the call, a teardown's is not."""
+        said = phase.when == "teardown" and any(
+            heading.endswith("teardown") for heading, _ in phase.sections
+        )
+        if phase.category or phase.failure is not None or said:
+            duration, self._untold = phase.duration + self._untold, 0.0
+            self.line.send(replace(phase, duration=duration))
+        elif phase.when == "setup":
+            self._untold = phase.duration
 
     def _category(self, report: pytest.TestReport) -> str:
         """How the terminal has counted this report, plugins' own categories included."""

@@ -310,28 +310,6 @@ async def test_editor_that_goes_takes_its_runs_along(make: Make) -> None:
         assert (bench.root / "torn-down").exists()
 
 
-async def test_exact_items_after_a_run(make: Make) -> None:
-    files: Mapping[str, str] = {
-        "test_dynamic.py": f"""\
-            import {SLOW}, pytest
-
-            @pytest.mark.parametrize("n", [int(s) for s in "12".split("x")] * 2)
-            def test_it(n): ...
-            """
-    }
-    bench = make(files)
-    bench.warm_up("--collect-only")
-    async with lsp(bench) as client:
-        assert any(item["dynamic"] for item in await client.tree())
-        await run(client)
-        tree = {item["id"]: item for item in await client.tree()}
-        assert not any(item["dynamic"] for item in tree.values())
-        case = tree["test_dynamic.py::test_it[12_0]"]
-        assert case["kind"] == "case"
-        assert case["parent"] == "test_dynamic.py::test_it"
-        assert case["range"] == tree["test_dynamic.py::test_it"]["range"]
-
-
 FOLLOWED = {
     "helper.py": "NUMBERS = [1, 2]\n",
     "test_follows.py": f"""\
@@ -358,6 +336,10 @@ async def test_tree_becomes_exact_by_itself(make: Make) -> None:
     bench = make(FOLLOWED)
     async with lsp(bench) as client:
         await cases(client, "[1]", "[2]")
+        tree = {item["id"]: item for item in await client.tree()}
+        assert not any(item["dynamic"] for item in tree.values())
+        case, function = tree["test_follows.py::test_it[1]"], tree["test_follows.py::test_it"]
+        assert (case["parent"], case["range"]) == (function["id"], function["range"])
         # Nobody has begun a run, and nothing of all this is one for editors.
         bench.write({"helper.py": "NUMBERS = [1, 2, 3]\n"})
         await cases(client, "[1]", "[2]", "[3]")
