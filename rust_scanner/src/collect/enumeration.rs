@@ -5,9 +5,8 @@ use super::evaluate::Evaluator;
 use crate::syntax::{Binding, Class, Expr, Value};
 
 /// Methods that change what members are, or what is written for them.
-const DECISIVE: [&str; 12] = [
+const DECISIVE: [&str; 11] = [
     "__str__",
-    "__repr__",
     "__format__",
     "__new__",
     "__init__",
@@ -42,7 +41,10 @@ pub fn all_members<'a>(
     let (kind, is_flag) = kind(class, evaluator)?;
     let scope = evaluator.scope;
     let is_unique = |decorator: &Expr| scope.qualified(decorator).as_deref() == Some("enum.unique");
+    // `str` of a plain member does not ask `repr`; those of mixed kinds differ between versions.
+    let is_written_as_ever = kind == MemberKind::Plain || class.names.get("__repr__").is_none();
     let is_plain = class.decorators.iter().all(is_unique)
+        && is_written_as_ever
         && class.keywords.is_empty()
         && class.names.doubts.is_empty()
         && !DECISIVE.iter().any(|name| class.names.get(name).is_some());
@@ -60,10 +62,14 @@ pub fn all_members<'a>(
             numbering.given(inner.value(expr), is_flag)?
         };
         let is_text = matches!(kind, MemberKind::Str | MemberKind::StrEnum);
-        if !value.is_comparable() || is_text && !matches!(value, Constant::Str(_)) {
+        // Each `object()` is equal to itself alone.
+        let is_unique = inner.is_new_object(expr);
+        if !value.is_comparable() && !is_unique || is_text && !matches!(value, Constant::Str(_)) {
             return None;
         }
-        let is_same = |(_, known): &&(String, Constant)| matches!(known, Constant::Member(known) if known.value == value);
+        let is_same = |(_, known): &&(String, Constant)| {
+            !is_unique && matches!(known, Constant::Member(known) if is_equal(&known.value, &value))
+        };
         let member = match found.iter().find(is_same) {
             Some((_, original)) => original.clone(),
             None => Constant::Member(Box::new(Member {
@@ -76,6 +82,11 @@ pub fn all_members<'a>(
         found.push((binding.name.clone(), member));
     }
     (!found.is_empty()).then_some(found)
+}
+
+/// `a == b` in Python, where `True` is `1`.
+fn is_equal(a: &Constant, b: &Constant) -> bool {
+    a == b || a.as_int().is_some_and(|number| b.as_int() == Some(number))
 }
 
 /// What a name of an enumeration's body is assigned: the inner `None` for methods, the outer one where

@@ -126,6 +126,14 @@ impl<'a> Evaluator<'a> {
         call.args.is_empty() && self.scope.qualified(&call.func).as_deref() == Some("enum.auto")
     }
 
+    /// Whether `expr` is `object()`.
+    pub fn is_new_object(&self, expr: &Expr) -> bool {
+        let Expr::Call(call) = expr else { return false };
+        call.args.is_empty()
+            && call.keywords.is_empty()
+            && self.scope.qualified(&call.func).as_deref() == Some("builtins.object")
+    }
+
     fn dict(&self, items: &'a [(Option<Expr>, Expr)]) -> Constant {
         let mut entries: Vec<(Constant, Constant)> = Vec::with_capacity(items.len());
         for (key, value) in items {
@@ -217,6 +225,10 @@ impl<'a> Evaluator<'a> {
         match self.scope.object(expr) {
             Object::Foreign(name) => calls::foreign(&name, self.versions),
             Object::Bound(found) if self.aliases <= MAX_ALIASES => self.bound(found),
+            // `UNSET = Sentinel.UNSET` in a module is no definition, but has a value.
+            Object::Unknown if self.aliases <= MAX_ALIASES => {
+                self.scope.assigned(expr).map_or(Constant::Unknown, |found| self.bound(found))
+            }
             _ => Constant::Unknown,
         }
     }

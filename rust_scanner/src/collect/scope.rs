@@ -73,9 +73,13 @@ struct Trail {
     steps: usize,
     /// Also into modules whose names are known by themselves.
     is_deep: bool,
+    /// Only up to the first name that is assigned something, whatever that is.
+    is_to_values: bool,
 }
 
 impl Trail {
+    const PLAIN: Self = Self { steps: 0, is_deep: false, is_to_values: false };
+
     fn next(self) -> Self {
         Self { steps: self.steps + 1, ..self }
     }
@@ -136,17 +140,26 @@ impl<'a> Scope<'a> {
 
     /// What `expr` names, imports followed; names that are known by themselves are not.
     pub fn object(self, expr: &Expr) -> Object<'a> {
-        self.object_of(expr, Trail { steps: 0, is_deep: false })
+        self.object_of(expr, Trail::PLAIN)
     }
 
     /// What `expr` names, as far as there is source for it.
     pub fn deep_object(self, expr: &Expr) -> Object<'a> {
-        self.object_of(expr, Trail { steps: 0, is_deep: true })
+        self.object_of(expr, Trail { is_deep: true, ..Trail::PLAIN })
+    }
+
+    /// The name, in whichever file, that is assigned what `expr` stands for; imports are followed, the
+    /// assigned expression is not.
+    pub fn assigned(self, expr: &Expr) -> Option<Found<'a>> {
+        match self.object_of(expr, Trail { is_to_values: true, ..Trail::PLAIN }) {
+            Object::Bound(found) => Some(found),
+            _ => None,
+        }
     }
 
     /// What a binding of this scope stands for.
     pub fn object_of_binding(self, binding: &'a Binding) -> Object<'a> {
-        self.meaning(binding, Trail { steps: 0, is_deep: false })
+        self.meaning(binding, Trail::PLAIN)
     }
 
     /// Whether an import leads to a file of the project.
@@ -162,7 +175,7 @@ impl<'a> Scope<'a> {
 
     /// What an import of this scope stands for, even if it is not sure that it is executed.
     pub fn object_of_import(self, import: &Import) -> Object<'a> {
-        self.imported(import, Trail { steps: 0, is_deep: false })
+        self.imported(import, Trail::PLAIN)
     }
 
     fn object_of(self, expr: &Expr, trail: Trail) -> Object<'a> {
@@ -208,7 +221,10 @@ impl<'a> Scope<'a> {
         }
         match &binding.value {
             Value::Import(import) => self.imported(import, trail.next()),
-            Value::Expr(value) if matches!(value.as_ref(), Expr::Name(_) | Expr::Attribute(..)) => {
+            Value::Expr(value)
+                if !trail.is_to_values
+                    && matches!(value.as_ref(), Expr::Name(_) | Expr::Attribute(..)) =>
+            {
                 // A name that is assigned itself means the one outside.
                 match value.as_ref() {
                     Expr::Name(name) if *name == binding.name => {
