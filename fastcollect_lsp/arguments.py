@@ -55,16 +55,18 @@ def _parser() -> argparse.ArgumentParser:
 
 _VALUES = ("--ignore", "--ignore-glob", "--deselect", "--doctest-glob", "--confcutdir",
            "--import-mode", "-p")  # fmt: skip
-_FLAGS = ("--doctest-modules", "--no-doctest-modules", "--noconftest", "--collect-in-virtualenv")
+_FLAGS = (
+    "--doctest-modules",
+    "--no-doctest-modules",
+    "--noconftest",
+    "--collect-in-virtualenv",
+    "--disable-plugin-autoload",
+)
 
 
 def parse(argv: Sequence[str], environ: Mapping[str, str]) -> Arguments:
     """Take a command line apart. Raises UsageError for what a static scan cannot follow."""
-    try:
-        words = shlex.split(environ.get("PYTEST_ADDOPTS", ""))
-    except ValueError as error:
-        raise UsageError(f"PYTEST_ADDOPTS: {error}") from None
-    found = _parser().parse_intermixed_args([*words, *argv])
+    found = _parser().parse_intermixed_args([*_from_environment(environ), *argv])
     for name in ("k", "m"):
         if getattr(found, name):
             raise UsageError(
@@ -82,6 +84,31 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> Arguments:
             raise UsageError(f"-o/--override-ini expects option=value (got: {value!r})")
         options += ["-o", value]
     return Arguments(tuple(found.paths), tuple(options), found.inifile, found.rootdir)
+
+
+def of_project(root: str, environ: Mapping[str, str]) -> ProjectConfig:
+    """The configuration of runs without arguments in the root; `error` says what is wrong."""
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser.add_argument("-c", "--config-file", dest="inifile")
+    try:
+        known, rest = parser.parse_known_args(_from_environment(environ))
+    except UsageError:
+        # Each run says so; what there is to collect is shown all the same.
+        return project_config(root)
+    return project_config(root, inifile=known.inifile, options=rest)
+
+
+def _from_environment(environ: Mapping[str, str]) -> list[str]:
+    """What variables say, as options. Raises UsageError."""
+    try:
+        words = shlex.split(environ.get("PYTEST_ADDOPTS", ""))
+    except ValueError as error:
+        raise UsageError(f"PYTEST_ADDOPTS: {error}") from None
+    if environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
+        words.append("--disable-plugin-autoload")
+    for plugin in filter(None, environ.get("PYTEST_PLUGINS", "").split(",")):
+        words += ["-p", plugin]
+    return words
 
 
 def configure(arguments: Arguments, cwd: Path) -> ProjectConfig:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from ._core import InputSet, Scan, project_config
+from ._core import InputSet
 from .checkpoint import Checkpoint
 from .status import WatchStatus
 from .warm import Warm
@@ -104,8 +104,10 @@ class Freshness:
     async def _rescan(self, tree: ProjectTree, changes: Changes) -> None:
         names = {os.path.basename(path) for path in changes.paths}
         if changes.everything or names & CONFIG_FILES:
-            config = await asyncio.to_thread(project_config, self._root)
-            await tree.rescan_with(Scan(config), self._root)
+            from .static import project_scan  # what it imports, only editors need
+
+            scan = await asyncio.to_thread(project_scan, self._root)
+            await tree.rescan_with(scan, self._root)
         else:
             await tree.changed_on_disk(changes.paths)
         self._aim()  # new directories, also those without tests so far, change no tree

@@ -239,13 +239,10 @@ class Server:
     def tree(self) -> ProjectTree:
         """The project's tests, as editors see them; scanned when the first editor comes."""
         if self._tree is None:
-            from . import cache
-            from ._core import Scan, project_config
+            from .static import project_scan
             from .tree import ProjectTree
 
-            config = project_config(self.place.root)
-            scan = Scan(config, cache=cache.directory())
-            self._tree = ProjectTree(scan, self.place.root)
+            self._tree = ProjectTree(project_scan(self.place.root), self.place.root)
             self.freshness.follow(self._tree)
         return self._tree
 

@@ -12,7 +12,7 @@ import orjson
 
 from . import cache
 from ._core import ProjectConfig, Scan
-from .arguments import Arguments, UsageError
+from .arguments import Arguments, UsageError, of_project
 from .editor.uris import path_of
 
 
@@ -100,6 +100,11 @@ def lineage(node_id: str) -> list[str]:
     parts = names.split("::")
     above = ["::".join(parts[:length]) for length in range(len(parts), 0, -1)]
     return [node_id, *above] if bracket else above
+
+
+def project_scan(root: str) -> Scan:
+    """A scan, not yet begun, of what pytest collects without arguments in this root directory."""
+    return Scan(of_project(root, os.environ), cache=cache.directory())
 
 
 def scan(config: ProjectConfig, arguments: Arguments, cwd: Path) -> Tree:

@@ -164,8 +164,11 @@ def test_no_difference(tmp_path: Path) -> None:
 
 
 def test_an_unexplained_difference_fails(tmp_path: Path) -> None:
-    # A plugin outside of the project, of which no scan knows, drops what was found.
-    plugin = "def pytest_collection_modifyitems(items):\n    items.clear()\n"
+    # A plugin that nothing but running the code can tell of drops what was found.
+    plugin = (
+        "class Dropping:\n    def pytest_collection_modifyitems(self, items): items.clear()\n"
+        "def pytest_configure(config): config.pluginmanager.register(Dropping())\n"
+    )
     files = {**FILES, "plugins/dropping_plugin.py": plugin}
     done = run(tmp_path, "--diff", "sub", "-p", "dropping_plugin", files=files)
     assert done.returncode == 1, done.stdout + done.stderr

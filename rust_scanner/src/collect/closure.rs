@@ -10,10 +10,10 @@ use crate::config::Options;
 use crate::syntax::{Call, Expr};
 
 /// A `pytest_generate_tests`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Generator<'a> {
     /// Where it is, for people.
-    pub reason: &'static str,
+    pub reason: String,
     /// The names that it may parametrize; `None` where that is not known. A test that does not use one
     /// of them has no cases of it: to parametrize an unused name is an error.
     pub names: Option<&'a [String]>,
@@ -46,7 +46,7 @@ pub fn parametrizations(
         return Ok(Vec::new());
     }
     if let Some(hook) = hooks.iter().find(|hook| hook.names.is_none()) {
-        return Err(Refusal::unclear(hook.reason));
+        return Err(Refusal::unclear(&hook.reason));
     }
     let mut closure = Closure { levels, direct: &request.direct, hooks, known: HashMap::new() };
     let names: Vec<&str> = autouse.into_iter().chain(request.names.iter().copied()).collect();
@@ -82,7 +82,7 @@ impl<'l, 'a> Closure<'_, 'l, 'a> {
             hook.names.is_some_and(|names| names.iter().any(|generated| generated == name))
         };
         if let Some(hook) = self.hooks.iter().find(generates) {
-            return Err(hook.reason.to_owned());
+            return Err(hook.reason.clone());
         }
         if self.known.contains_key(name) || self.direct.contains(name) {
             return Ok(());

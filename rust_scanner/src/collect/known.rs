@@ -311,6 +311,33 @@ pub fn is_plain_fixture(name: &str) -> bool {
     )
 }
 
+/// Whether the plugin with this module neither changes what is collected nor parametrizes tests, but by
+/// marks, decorators and fixtures that are known here; unless it is told to by options.
+pub fn is_plain_plugin(module: &str) -> bool {
+    let top = module.split('.').next().unwrap_or(module);
+    matches!(
+        top,
+        "_hypothesis_pytestplugin"
+            | "anyio"
+            | "pytest_asyncio"
+            | "pytest_benchmark"
+            | "pytest_codspeed"
+            | "pytest_cov"
+            | "pytest_django"
+            | "pytest_fastcollect"
+            | "pytest_html"
+            | "pytest_httpx"
+            | "pytest_metadata"
+            | "pytest_mock"
+            | "pytest_randomly"
+            | "pytest_rerunfailures"
+            | "pytest_sugar"
+            | "pytest_timeout"
+            | "requests_mock"
+            | "xdist"
+    )
+}
+
 /// Whether plugins parametrize tests with the mark called `name`.
 pub fn is_parametrizing_mark(name: &str) -> bool {
     matches!(name, "anyio" | "repeat" | "parametrize_with_cases")

@@ -21,6 +21,7 @@ mod marks;
 mod namespace;
 mod param_sets;
 mod params;
+mod plugins;
 mod scope;
 mod select;
 mod value_id;
@@ -32,11 +33,11 @@ use std::sync::Arc;
 use crate::config::Options;
 use crate::items::FileItems;
 use crate::parse::Source;
-use crate::syntax::{Binding, Doubt, Expr, Module, Value};
-use closure::Generator;
+use crate::syntax::{Doubt, Module, Value};
 use fixtures::Level;
 use marks::Marks;
 use namespace::Collector;
+use plugins::Plugins;
 use scope::Scope;
 pub use world::{Needs, Read, Shared, World};
 
@@ -68,25 +69,11 @@ pub struct Context<'a> {
     pub world: &'a World<'a>,
 }
 
-/// Hooks that may add items that no text shows.
-const ADDING_HOOKS: [&str; 2] = ["pytest_collect_file", "pytest_collect_directory"];
-
-/// Hooks that may drop or rename what the text shows.
-const CHANGING_HOOKS: [&str; 6] = [
-    "pytest_collection_modifyitems",
-    "pytest_ignore_collect",
-    "pytest_itemcollected",
-    "pytest_make_parametrize_id",
-    "pytest_pycollect_makeitem",
-    "pytest_pycollect_makemodule",
-];
-
 /// A file and its circumstances, every name looked up in the same world.
 struct Case<'a> {
     module: &'a Module,
     scope: Scope<'a>,
-    /// The conftest.py files above, nearest first, and the plugins that they and the module name.
-    plugins: Vec<Scope<'a>>,
+    plugins: Plugins<'a>,
     context: Context<'a>,
 }
 
@@ -105,7 +92,7 @@ pub fn collect(id: &str, path: &Path, source: &Source, context: Context) -> File
     let scope = Scope::of(world, file);
     let conftests = context.conftests.iter().map(|(path, module)| world.open(path, module));
     let conftests = conftests.map(|file| Scope::of(world, file)).collect();
-    let plugins = with_plugins(scope, conftests);
+    let plugins = Plugins::of(scope, conftests, &world.plugins());
     Case { module: &file.module, scope, plugins, context }.collect(id)
 }
 
@@ -115,7 +102,7 @@ impl<'a> Case<'a> {
         let marks = Marks::in_namespace(&module.names, scope);
         let levels = self.levels();
         let mut collector =
-            Collector::new(id, context.options, scope, levels, self.generator_hooks());
+            Collector::new(id, context.options, scope, levels, self.plugins.generators(scope));
         if context.roles.is_text {
             let name = self.scope.path.file_name().unwrap_or_default().to_string_lossy();
             collector.text_doctest(&name);
@@ -151,25 +138,8 @@ impl<'a> Case<'a> {
 
     /// Where fixtures of the module's tests are looked for, nearest first.
     fn levels(&self) -> Vec<Level<'a>> {
-        let plugins = self.plugins.iter().copied().map(Level::of_plugin);
+        let plugins = self.plugins.all.iter().map(|plugin| Level::of_plugin(plugin.scope));
         std::iter::once(Level::of_module(self.scope)).chain(plugins).collect()
-    }
-
-    /// The `pytest_generate_tests` that see this module's tests.
-    fn generator_hooks(&self) -> Vec<Generator<'a>> {
-        let plugins = self
-            .plugins
-            .iter()
-            .map(|plugin| (plugin.module, "a conftest.py has pytest_generate_tests"));
-        let own = (self.module, "the module has pytest_generate_tests");
-        let hook = |(module, reason): (&'a Module, &'static str)| {
-            let names = match &module.names.get("pytest_generate_tests")?.value {
-                Value::Function(function) => function.generates.as_deref(),
-                _ => None,
-            };
-            Some(Generator { reason, names })
-        };
-        std::iter::once(own).chain(plugins).filter_map(hook).collect()
     }
 
     /// Why items that the text shows may not be there, or be called otherwise.
@@ -184,17 +154,7 @@ impl<'a> Case<'a> {
         if self.context.options.keyword_expression.is_some() {
             return Some("the options have -k".to_owned());
         }
-        let changes = |conftest: &Module, hook: &str| match conftest.names.get(hook) {
-            None => false,
-            Some(Binding { value: Value::Function(function), .. }) => {
-                function.changes_items || hook != "pytest_collection_modifyitems"
-            }
-            Some(_) => true,
-        };
-        let hook = CHANGING_HOOKS
-            .iter()
-            .find(|hook| self.plugins.iter().any(|plugin| changes(plugin.module, hook)))?;
-        Some(format!("a conftest.py has {hook}"))
+        self.plugins.changing()
     }
 
     /// Why the module may hold items that its text does not show.
@@ -206,11 +166,8 @@ impl<'a> Case<'a> {
         if let Some(star) = names.stars.first().filter(|_| self.context.roles.is_module) {
             return Some(format!("unresolved star import of {}", star.module));
         }
-        let has = |hook: &&&str| {
-            self.plugins.iter().any(|plugin| plugin.module.names.get(hook).is_some())
-        };
-        if let Some(hook) = ADDING_HOOKS.iter().find(has) {
-            return Some(format!("a conftest.py has {hook}"));
+        if let Some(doubt) = self.plugins.adding(self.scope.path) {
+            return Some(doubt);
         }
         if let Some(doubt) = doctests::doubt(self.module).filter(|_| self.context.roles.is_doctest)
         {
@@ -221,42 +178,6 @@ impl<'a> Case<'a> {
         }
         foreign::foreign_tests(self.scope, names, self.context.options)
     }
-}
-
-/// The conftest.py files, and the plugins that they and the module itself name.
-fn with_plugins<'a>(own: Scope<'a>, conftests: Vec<Scope<'a>>) -> Vec<Scope<'a>> {
-    let mut found = conftests;
-    let mut next = 0;
-    let mut named = plugins(own);
-    loop {
-        for plugin in std::mem::take(&mut named) {
-            if !plugin.is_beside(own) && !found.iter().any(|known| known.is_beside(plugin)) {
-                found.push(plugin);
-            }
-        }
-        // Plugins may name others.
-        let Some(plugin) = found.get(next) else { return found };
-        named = plugins(*plugin);
-        next += 1;
-    }
-}
-
-/// The modules that `pytest_plugins` names, as far as they are found.
-fn plugins(scope: Scope) -> Vec<Scope> {
-    let Some(binding) = scope.module.names.get("pytest_plugins") else { return Vec::new() };
-    let Value::Expr(value) = &binding.value else { return Vec::new() };
-    let names = match value.as_ref() {
-        Expr::List(names) | Expr::Tuple(names) => names.as_slice(),
-        name => std::slice::from_ref(name),
-    };
-    let file = |name: &Expr| match name {
-        Expr::Str(name) => {
-            let found = scope.world.resolve(scope.path, name, 0);
-            scope.world.file(found.source()?)
-        }
-        _ => None,
-    };
-    names.iter().filter_map(file).map(|file| Scope::of(scope.world, file)).collect()
 }
 
 /// The truth of the module's `__test__`; true where there is none.

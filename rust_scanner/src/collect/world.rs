@@ -10,7 +10,7 @@ use elsa::FrozenMap;
 use crate::facts::Reading;
 use crate::parse::Source;
 
-use crate::resolve::{Resolution, Resolver};
+use crate::resolve::{Plugin, Resolution, Resolver};
 use crate::syntax::{Binding, Doubt, Expr, History, Import, Module, Namespace, Star, Value};
 
 /// Star imports of star imports beyond this are not followed.
@@ -55,6 +55,8 @@ pub enum Query {
         /// The one on the search path.
         answer: PathBuf,
     },
+    /// The installed plugins.
+    Plugins(Arc<[Plugin]>),
 }
 
 impl Query {
@@ -69,6 +71,7 @@ impl Query {
                 resolver.submodule(package, name) == *answer
             }
             Self::Root { dir, answer } => resolver.package_root(dir) == *answer,
+            Self::Plugins(answer) => resolver.plugins() == *answer,
         }
     }
 }
@@ -242,6 +245,14 @@ impl<'w> World<'w> {
     /// Whether `path` belongs to the project.
     pub fn is_first_party(&self, path: &Path) -> bool {
         self.resolver.is_some_and(|resolver| resolver.is_first_party(path))
+    }
+
+    /// The plugins that pytest loads because of what is installed.
+    pub fn plugins(&self) -> Arc<[Plugin]> {
+        let Some(resolver) = self.resolver else { return Arc::from([]) };
+        let answer = resolver.plugins();
+        self.note(Query::Plugins(Arc::clone(&answer)));
+        answer
     }
 
     /// The directory from which pytest imports the file at `path`.

@@ -6,6 +6,7 @@ mod ids;
 mod ini;
 mod locate;
 mod options;
+mod plugins;
 mod source;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use crate::versions::Versions;
 pub use environment::{Environment, Version, is_site_dir};
 pub use ids::{IdOptions, LongStrings};
 pub use options::{ImportMode, Options};
+pub use plugins::PluginOptions;
 pub use source::NAMES as FILE_NAMES;
 
 /// What decides about the configuration, as given on the command line.

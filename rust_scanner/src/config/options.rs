@@ -5,6 +5,7 @@ use std::path::Path;
 use toml::Value;
 
 use super::ids::IdOptions;
+use super::plugins::PluginOptions;
 use super::source::{Setting, Settings};
 use crate::pystr::{quoted, shlex_split};
 use crate::versions::Versions;
@@ -42,6 +43,8 @@ pub struct Options {
     pub versions: Versions,
     /// What decides what cases are called.
     pub ids: IdOptions,
+    /// Which installed plugins are loaded.
+    pub plugins: PluginOptions,
     /// Directories added to the search path, relative to the configuration file's.
     pub pythonpath: Vec<String>,
     /// Whether directories without `__init__.py` count as packages of test modules.
@@ -95,6 +98,7 @@ impl Default for Options {
             collect_imported_tests: true,
             versions: Versions::default(),
             ids: IdOptions::default(),
+            plugins: PluginOptions::default(),
             pythonpath: Vec::new(),
             consider_namespace_packages: false,
             import_mode: ImportMode::default(),
@@ -200,7 +204,12 @@ impl Options {
                         _ => ImportMode::Prepend,
                     };
                 }
-                "-p" if value().as_deref() == Some("no:doctest") => self.has_doctest = false,
+                "-p" => {
+                    let plugin = value().unwrap_or_default();
+                    self.has_doctest &= plugin != "no:doctest";
+                    self.plugins.add(&plugin);
+                }
+                "--disable-plugin-autoload" => self.plugins.is_autoload_off = true,
                 "-k" => self.keyword_expression = value().filter(|text| !text.is_empty()),
                 "-m" => self.mark_expression = value().filter(|text| !text.is_empty()),
                 "-o" | "--override-ini" => {

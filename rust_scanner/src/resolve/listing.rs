@@ -64,6 +64,19 @@ impl Listings {
         self.of(dir).others.iter().filter(|name| name.ends_with(suffix)).cloned().collect()
     }
 
+    /// The directories in `dir` that describe installed distributions, sorted.
+    pub fn metadata(&self, dir: &Path) -> Vec<PathBuf> {
+        let listing = self.of(dir);
+        let is_metadata = |name: &&String| {
+            let suffix = name.rsplit_once('.').map(|(_, suffix)| suffix);
+            matches!(suffix, Some("dist-info" | "egg-info"))
+        };
+        let mut found: Vec<PathBuf> =
+            listing.directories.iter().filter(is_metadata).map(|name| dir.join(name)).collect();
+        found.sort();
+        found
+    }
+
     fn of(&self, dir: &Path) -> Arc<Listing> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(dir).cloned();
         if let Some(known) = known {

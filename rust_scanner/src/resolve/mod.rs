@@ -13,6 +13,7 @@
 //! before is not told from one that it would find.
 
 mod listing;
+mod plugins;
 mod site;
 #[cfg(test)]
 mod tests;
@@ -21,9 +22,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use crate::config::{ImportMode, ProjectConfig, is_site_dir};
+use crate::config::{ImportMode, PluginOptions, ProjectConfig, is_site_dir};
 use crate::paths::absolute;
 use listing::{Found, Listings};
+pub use plugins::Plugin;
 use site::Site;
 
 /// What an import names.
@@ -89,6 +91,8 @@ pub struct Resolver {
     pythonpath: Vec<PathBuf>,
     environment: Vec<PathBuf>,
     site: OnceLock<Site>,
+    plugin_options: PluginOptions,
+    plugins: OnceLock<Arc<[Plugin]>>,
     listings: Listings,
     /// Directories that pytest inserts for files in a directory.
     inserted: RwLock<HashMap<PathBuf, Arc<[PathBuf]>>>,
@@ -110,6 +114,8 @@ impl Resolver {
             pythonpath: options.pythonpath.iter().map(|path| absolute(base, path)).collect(),
             environment: config.environment.search_path.clone(),
             site: OnceLock::new(),
+            plugin_options: options.plugins.clone(),
+            plugins: OnceLock::new(),
             listings: Listings::default(),
             inserted: RwLock::default(),
             known: RwLock::default(),
@@ -168,6 +174,17 @@ impl Resolver {
         relative.is_ok_and(|relative| !relative.iter().any(|part| is_site_dir(Path::new(part))))
     }
 
+    /// The plugins that pytest loads because of what is installed, or named by `-p`.
+    #[must_use]
+    pub fn plugins(&self) -> Arc<[Plugin]> {
+        let found = || plugins::plugins(self, &self.plugin_options).into();
+        Arc::clone(self.plugins.get_or_init(found))
+    }
+
+    fn site(&self) -> &Site {
+        self.site.get_or_init(|| Site::read(&self.environment, &self.listings))
+    }
+
     /// The package that `from_file` lies in, `up` directories higher.
     fn around(&self, from_file: &Path, up: usize) -> Resolution {
         match from_file.ancestors().nth(up + 1) {
@@ -196,7 +213,7 @@ impl Resolver {
     }
 
     fn search(&self, inserted: &[PathBuf], name: &str) -> Resolution {
-        let site = self.site.get_or_init(|| Site::read(&self.environment, &self.listings));
+        let site = self.site();
         let (before, behind) = match self.mode {
             ImportMode::Prepend => (inserted, &[][..]),
             ImportMode::Append => (&[][..], inserted),
