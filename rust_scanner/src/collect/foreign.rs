@@ -1,10 +1,13 @@
 //! What a namespace may hold that its own text does not show: imported and computed tests.
 
 use super::known;
-use super::scope::{Found, Object, Scope, full_name};
+use super::scope::{Found, Object, Scope, display, full_name};
 use crate::config::Options;
 use crate::fnmatch::matches_name;
-use crate::syntax::{Expr, Namespace, Value};
+use crate::syntax::{Class, Expr, Import, Namespace, Value};
+
+/// Bases of bases beyond this are not followed.
+const MAX_BASES: usize = 20;
 
 /// The truth of a literal.
 pub fn truth(value: &Expr) -> Option<bool> {
@@ -29,6 +32,37 @@ pub fn is_suspect(name: &str, options: &Options) -> bool {
 /// Whether a module, as imported, looks like one for tests.
 pub fn is_of_tests(module: &str) -> bool {
     module.starts_with('.') || module.split('.').any(|part| part.contains("test"))
+}
+
+/// Whether an imported class of the project may be a `TestCase`, by the names of its bases.
+///
+/// Bases are followed within the project only: nearly every test imports some class, and most of those
+/// inherit from libraries at most, of which all sources would be read.
+pub fn is_test_case(import: &Import, scope: Scope, options: &Options) -> bool {
+    let found = match scope.is_of_project(import).then(|| scope.object_of_import(import)) {
+        Some(Object::Bound(found)) => found,
+        _ => return false,
+    };
+    found.class().is_some_and(|class| has_test_case(class, found.scope.outside(), options, 0))
+}
+
+fn has_test_case(class: &Class, scope: Scope, options: &Options, depth: usize) -> bool {
+    depth < MAX_BASES
+        && class.bases.iter().any(|base| {
+            let name = display(base);
+            if is_suspect(name.rsplit('.').next().unwrap_or(&name), options) {
+                return true;
+            }
+            let root = name.split('.').next().unwrap_or(&name);
+            let is_of_library = scope.lookup(root).is_none_or(|found| {
+                matches!(&found.binding.value, Value::Import(import) if !scope.is_of_project(import))
+            });
+            !is_of_library
+                && scope.found(base).is_some_and(|found| {
+                    let inner = found.scope.outside();
+                    found.class().is_some_and(|class| has_test_case(class, inner, options, depth + 1))
+                })
+        })
 }
 
 /// Why a namespace may hold tests that are defined elsewhere, or made by a call.

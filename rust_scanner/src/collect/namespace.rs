@@ -133,7 +133,7 @@ impl<'a> Collector<'a> {
             },
             Value::Import(import) => {
                 let counts = self.options.collect_imported_tests || container.place.is_some();
-                if counts && import.name.is_some() && self.may_be_test(binding, import) {
+                if counts && import.name.is_some() && self.may_be_test(binding, import, scope) {
                     self.alias(binding, scope, container)
                 } else {
                     Ok(())
@@ -143,15 +143,14 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Whether an imported name is looked into: by its own name, or by that of a module for tests.
-    ///
-    /// pytest looks into all of them, but only a `TestCase` counts under any name: to follow every
-    /// import for those would read all of a project's sources.
-    fn may_be_test(&self, binding: &Binding, import: &Import) -> bool {
+    /// Whether an imported name is looked into: by its own name, by that of a module for tests, or
+    /// because it is a class of the project that may be a `TestCase`, which counts under any name.
+    fn may_be_test(&self, binding: &'a Binding, import: &Import, scope: Scope<'a>) -> bool {
         super::foreign::is_suspect(&binding.name, self.options)
             || binding.test_flag.is_some()
             || binding.name.starts_with(char::is_uppercase)
-                && super::foreign::is_of_tests(&import.module)
+                && (super::foreign::is_of_tests(&import.module)
+                    || super::foreign::is_test_case(import, scope, self.options))
     }
 
     /// A name for what is written elsewhere.
