@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import __version__, client, protocol, rendezvous
+from . import __version__, client, protocol, quiet, rendezvous
 from .client import Unavailable
 from .rendezvous import Place
 from .status import Status, from_json, to_json
@@ -220,16 +220,7 @@ def _learn(args: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """A real collection in a process of its own: it leaves a record for the server."""
     env = {**os.environ, "FASTCOLLECT": "1", "FASTCOLLECT_TOP_LEVEL": str(os.getpid())}
     env.pop("PYTEST_VERSION", None)
-    return subprocess.run(
-        [*pytest_command(), "--collect-only", "-q", *args],
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    return quiet.run([*pytest_command(), "--collect-only", "-q", *args], env)
 
 
 def _stop(_options: argparse.Namespace, _rest: list[str]) -> int:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import quiet
 from .static import Tree, lineage
 
 
@@ -44,16 +44,7 @@ def collect(command: Sequence[str], args: Sequence[str]) -> Collected:
         dump = Path(directory, "dump.json")
         env = {**os.environ, "FASTCOLLECT": "0", "FASTCOLLECT_DUMP": str(dump)}
         plugins = ["-p", "no:fastcollect", "-p", "pytest_fastcollect.dump"]
-        done = subprocess.run(
-            [*command, *plugins, "--collect-only", "-q", *args],
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-        )
+        done = quiet.run([*command, *plugins, "--collect-only", "-q", *args], env)
         if not dump.exists():
             lines = [line for line in done.stdout.splitlines() if line.strip()]
             raise PytestFailed("\n".join(lines[-5:]) or f"exit status {done.returncode}")

@@ -31,6 +31,7 @@ pub mod parse;
 pub mod paths;
 pub mod pool;
 pub mod proof;
+mod pyrepr;
 mod pystr;
 #[cfg(feature = "pyo3")]
 mod python;
@@ -41,6 +42,11 @@ pub mod tree;
 pub mod versions;
 pub mod walk;
 pub mod watch;
+
+/// Fuzzing has an allocator of its own, which looks for errors.
+#[cfg(not(fuzzing))]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The version of the distribution this crate is built into.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -54,24 +54,6 @@ fn is_line_end(c: char) -> bool {
     )
 }
 
-/// `repr()` of a text, for messages that quote one: enough for identifiers and configuration keys.
-pub fn quoted(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
-    let mut out = String::from(quote);
-    for c in text.chars() {
-        match c {
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c == quote => out.extend(['\\', c]),
-            c => out.push(c),
-        }
-    }
-    out.push(quote);
-    out
-}
-
 /// `shlex.split(text)`: POSIX rules, no comments.
 ///
 /// Ours, because the crates for it follow the shell instead: there `#` begins a comment, and a

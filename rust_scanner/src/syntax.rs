@@ -3,8 +3,6 @@
 //! Facts hold for a file's text alone. Configuration, other files and pytest's rules come in later, in
 //! `collect`, so that facts can be kept while those change.
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
 
 /// A stretch of text as the Language Server Protocol counts it: lines from zero, columns in UTF-16
@@ -46,8 +44,9 @@ pub struct SyntaxError {
 #[serde(from = "Bindings")]
 pub struct Namespace {
     bindings: Vec<Binding>,
+    /// The places of the bindings, by name.
     #[serde(skip)]
-    places: HashMap<String, usize>,
+    places: Vec<u32>,
     /// Why there may be names that are not seen here.
     pub doubts: Vec<Doubt>,
     /// Its star imports, in the text's order.
@@ -85,11 +84,9 @@ impl Namespace {
     /// With `bindings` in the order of `__dict__`: a name bound again keeps its first place (rule 9).
     #[must_use]
     pub fn new(bindings: Vec<Binding>, doubts: Vec<Doubt>) -> Self {
-        let places = bindings
-            .iter()
-            .enumerate()
-            .map(|(place, binding)| (binding.name.clone(), place))
-            .collect();
+        let mut places: Vec<u32> = (0..).take(bindings.len()).collect();
+        // No name comes twice.
+        places.sort_unstable_by_key(|&place| bindings[place as usize].name.as_str());
         Self { bindings, places, doubts, stars: Vec::new() }
     }
 
@@ -102,7 +99,9 @@ impl Namespace {
     /// What `name` is bound to at the end.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Binding> {
-        self.places.get(name).map(|&place| &self.bindings[place])
+        let at = |place: &u32| &self.bindings[*place as usize];
+        let found = self.places.binary_search_by_key(&name, |place| at(place).name.as_str());
+        found.ok().map(|index| at(&self.places[index]))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::fixtures::{Known, Level};
-use super::known;
+use super::known_plugins;
 use super::marks::Mark;
 use super::params::{self, Parametrization, Refusal};
 use crate::config::Options;
@@ -95,7 +95,7 @@ impl<'l, 'a> Closure<'_, 'l, 'a> {
             }
             found.extend(level.get(name)?);
         }
-        if found.is_empty() && !known::is_plain_fixture(name) {
+        if found.is_empty() && !known_plugins::is_plain_fixture(name) {
             return Err(format!("the fixture {name} is not defined in this file or a conftest.py"));
         }
         self.known.insert(name.to_owned(), found);

@@ -1,5 +1,6 @@
 //! Values that the text decides, and what Python writes for them.
 
+use crate::pyrepr;
 use crate::versions::Versions;
 
 /// A value, as far as ids depend on it.
@@ -145,10 +146,10 @@ impl Constant {
             Self::Bool(true) => "True".to_owned(),
             Self::Bool(false) => "False".to_owned(),
             Self::Int(digits) => digits.clone(),
-            Self::Float(float) => float_repr(*float),
-            Self::Complex(real, imaginary) => complex_repr(*real, *imaginary),
-            Self::Str(text) => str_repr(text)?,
-            Self::Bytes(bytes) => bytes_repr(bytes),
+            Self::Float(float) => pyrepr::float(*float),
+            Self::Complex(real, imaginary) => pyrepr::complex(*real, *imaginary),
+            Self::Str(text) => pyrepr::text(text)?,
+            Self::Bytes(bytes) => pyrepr::bytes(bytes),
             Self::List(values) => format!("[{}]", joined(values)?),
             Self::Tuple(values) if values.len() == 1 => format!("({},)", joined(values)?),
             Self::Tuple(values) => format!("({})", joined(values)?),
@@ -187,111 +188,9 @@ fn joined(values: &[Constant]) -> Option<String> {
     Some(values?.join(", "))
 }
 
-/// `repr(float)`: the shortest digits that give the number back, as Python writes them.
-pub fn float_repr(float: f64) -> String {
-    if float.is_nan() {
-        return "nan".to_owned();
-    }
-    if float.is_infinite() {
-        return if float < 0.0 { "-inf" } else { "inf" }.to_owned();
-    }
-    // Rust's `{:e}` has the same shortest digits: `-1.25e-7`.
-    let scientific = format!("{float:e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..16).contains(&exponent) {
-        let plain = format!("{float}");
-        return if plain.contains('.') { plain } else { plain + ".0" };
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{mantissa}e{sign}{:02}", exponent.abs())
-}
-
-/// `repr(complex)`: parts without a trailing `.0`, the real one left out where it is zero.
-fn complex_repr(real: f64, imaginary: f64) -> String {
-    let part = |float: f64| {
-        let text = float_repr(float);
-        text.strip_suffix(".0").map_or_else(|| text.clone(), str::to_owned)
-    };
-    let imaginary_part = part(imaginary);
-    if real == 0.0 && real.is_sign_positive() {
-        return format!("{imaginary_part}j");
-    }
-    let sign = if imaginary_part.starts_with('-') { "" } else { "+" };
-    format!("({}{sign}{imaginary_part}j)", part(real))
-}
-
-/// `repr(str)`; `None` for characters that Python's Unicode tables may call non-printable.
-fn str_repr(text: &str) -> Option<String> {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
-    let mut out = String::from(quote);
-    for c in text.chars() {
-        match c {
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c == quote => out.extend(['\\', c]),
-            ' '..='~' => out.push(c),
-            c if c.is_ascii() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
-            // Letters of long ago: tables of all supported Pythons have them.
-            c if c.is_alphabetic() && u32::from(c) < 0x0500 => out.push(c),
-            _ => return None,
-        }
-    }
-    out.push(quote);
-    Some(out)
-}
-
-fn bytes_repr(bytes: &[u8]) -> String {
-    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { '"' } else { '\'' };
-    let mut out = format!("b{quote}");
-    for &byte in bytes {
-        match byte {
-            b'\\' => out.push_str("\\\\"),
-            b'\n' => out.push_str("\\n"),
-            b'\r' => out.push_str("\\r"),
-            b'\t' => out.push_str("\\t"),
-            byte if char::from(byte) == quote => out.extend(['\\', quote]),
-            b' '..=b'~' => out.push(char::from(byte)),
-            byte => out.push_str(&format!("\\x{byte:02x}")),
-        }
-    }
-    out.push(quote);
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn floats_as_python_writes_them() {
-        for (float, expected) in [
-            (1.0, "1.0"),
-            (-0.0, "-0.0"),
-            (1.5, "1.5"),
-            (1e15, "1000000000000000.0"),
-            (1e16, "1e+16"),
-            (1.25e22, "1.25e+22"),
-            (0.0001, "0.0001"),
-            (0.00001, "1e-05"),
-            (1e100, "1e+100"),
-            (5e-324, "5e-324"),
-            (f64::INFINITY, "inf"),
-        ] {
-            assert_eq!(float_repr(float), expected);
-        }
-    }
-
-    #[test]
-    fn complex_numbers_as_python_writes_them() {
-        assert_eq!(complex_repr(0.0, 1.0), "1j");
-        assert_eq!(complex_repr(0.0, -1.5), "-1.5j");
-        assert_eq!(complex_repr(1.0, 2.0), "(1+2j)");
-        assert_eq!(complex_repr(-0.0, -2.0), "(-0-2j)");
-        assert_eq!(complex_repr(1e300, f64::INFINITY), "(1e+300+infj)");
-    }
 
     #[test]
     fn containers_as_python_writes_them() {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::closure::{self, Request};
 use super::decorators::Decorated;
 use super::fixtures;
-use super::known;
+use super::known_plugins;
 use super::marks::Mark;
 use super::namespace::{Collector, Container};
 use super::params::{self, Parametrization, Refusal};
@@ -39,7 +39,9 @@ impl<'a> Collector<'a> {
             return Err(Refusal::Unclear(doubt.clone()));
         }
         let marks: Vec<&Mark> = all_marks().flat_map(|marks| &marks.list).collect();
-        if let Some(mark) = marks.iter().find(|mark| known::is_parametrizing_mark(mark.name)) {
+        if let Some(mark) =
+            marks.iter().find(|mark| known_plugins::is_parametrizing_mark(mark.name))
+        {
             return Err(Refusal::Unclear(format!(
                 "a plugin may parametrize by the mark {}",
                 mark.name

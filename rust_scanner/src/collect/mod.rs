@@ -16,6 +16,7 @@ mod fixtures;
 mod foreign;
 mod function;
 mod known;
+mod known_plugins;
 mod lineage;
 mod marks;
 mod namespace;
@@ -24,6 +25,7 @@ mod params;
 mod plugins;
 mod scope;
 mod select;
+mod stars;
 mod value_id;
 mod world;
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::closure::Generator;
-use super::known;
+use super::known_plugins;
 use super::scope::{Object, Scope};
 use crate::paths;
 use crate::resolve::Plugin as Installed;
@@ -114,7 +114,8 @@ impl<'a> Plugins<'a> {
     pub fn of(own: Scope<'a>, conftests: Vec<Scope<'a>>, installed: &[Installed]) -> Self {
         let mut found: Vec<Plugin> = conftests.into_iter().map(Plugin::conftest).collect();
         let mut unread = None;
-        let plugins = installed.iter().filter(|plugin| !known::is_plain_plugin(&plugin.module));
+        let plugins =
+            installed.iter().filter(|plugin| !known_plugins::is_plain_plugin(&plugin.module));
         let mut last = Vec::new();
         for plugin in plugins {
             match plugin.source.as_deref().and_then(|source| own.world.file(source)) {

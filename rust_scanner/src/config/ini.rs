@@ -4,7 +4,8 @@
 //! its `]`, inline comments belong to the value, a name or section that comes twice is an error, and
 //! pytest shows the error messages.
 
-use crate::pystr::{lstrip, quoted, rstrip, split_lines, strip};
+use crate::pyrepr::message as quoted;
+use crate::pystr::{lstrip, rstrip, split_lines, strip};
 
 /// The `name = value` pairs of one section, in the file's order.
 pub type Section = Vec<(String, String)>;

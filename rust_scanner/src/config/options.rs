@@ -7,7 +7,8 @@ use toml::Value;
 use super::ids::IdOptions;
 use super::plugins::PluginOptions;
 use super::source::{Setting, Settings};
-use crate::pystr::{quoted, shlex_split};
+use crate::pyrepr::message as quoted;
+use crate::pystr::shlex_split;
 use crate::versions::Versions;
 
 /// Which directories pytest adds to the search path for the files it imports (`--import-mode`).

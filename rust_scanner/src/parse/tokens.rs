@@ -139,44 +139,49 @@ impl TokenFacts<'_> {
         // Of each open bracket, the name that it is the subscript of.
         let mut brackets: Vec<Option<TextRange>> = Vec::new();
         let mut closed: Option<TextRange> = None;
-        let mut before: [Option<(TokenKind, TextRange)>; 2] = [None, None];
-        for token in self.tokens {
-            let (kind, range) = (token.kind(), token.range());
-            match kind {
+        for (index, token) in self.tokens.iter().enumerate() {
+            // What comes before is looked at only where it matters: there are many tokens.
+            let mut before =
+                self.tokens[..index].iter().rev().filter(|token| !is_trivia(token.kind()));
+            match token.kind() {
                 TokenKind::Indent => indent += 1,
                 TokenKind::Dedent => indent = indent.saturating_sub(1),
                 TokenKind::Newline => (is_inner, is_global) = (false, false),
                 TokenKind::Def | TokenKind::Lambda => is_inner = true,
                 TokenKind::Global => is_global = true,
-                TokenKind::Comment | TokenKind::NonLogicalNewline => continue,
                 _ if indent == 0 && !is_inner => {}
-                TokenKind::Name if is_global => found.push(&text[range]),
+                TokenKind::Name if is_global => found.push(&text[token.range()]),
                 TokenKind::Name => {
-                    if let [Some((TokenKind::Name, object)), Some((TokenKind::Dot, _))] = before
-                        && changes_its_object(&text[range])
+                    if before.next().is_some_and(|token| token.kind() == TokenKind::Dot)
+                        && let Some(object) =
+                            before.next().filter(|token| token.kind() == TokenKind::Name)
+                        && changes_its_object(&text[token.range()])
                     {
-                        found.push(&text[object]);
+                        found.push(&text[object.range()]);
                     }
                 }
                 TokenKind::Lsqb => {
-                    let object = before[1].filter(|(kind, _)| *kind == TokenKind::Name);
-                    brackets.push(object.map(|(_, range)| range));
+                    let object = before.next().filter(|token| token.kind() == TokenKind::Name);
+                    brackets.push(object.map(Ranged::range));
                 }
                 TokenKind::Rsqb => closed = brackets.pop().flatten(),
-                kind => {
-                    let is_assignment = kind == TokenKind::Equal || is_augmented(kind);
-                    let object = match before {
-                        [_, Some((TokenKind::Rsqb, _))] => closed,
-                        [_, Some((TokenKind::Name, name))] if is_augmented(kind) => Some(name),
+                kind if kind == TokenKind::Equal || is_augmented(kind) => {
+                    let object = before.next().and_then(|token| match token.kind() {
+                        TokenKind::Rsqb => closed,
+                        TokenKind::Name if is_augmented(kind) => Some(token.range()),
                         _ => None,
-                    };
-                    found.extend(object.filter(|_| is_assignment).map(|object| &text[object]));
+                    });
+                    found.extend(object.map(|object| &text[object]));
                 }
+                _ => {}
             }
-            before = [before[1], Some((kind, range))];
         }
         found
     }
+}
+
+fn is_trivia(kind: TokenKind) -> bool {
+    matches!(kind, TokenKind::Comment | TokenKind::NonLogicalNewline)
 }
 
 /// Whether the method called `name` of a list, dict or set changes it.
