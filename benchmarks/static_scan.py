@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,6 +67,8 @@ class Ids:
     """Whether the tool itself says that it does not know what is at this id."""
     count: int | None = None
     """Only a number, where a tool names no ids."""
+    failed: Set[str] = frozenset()
+    """Node ids of what pytest could not import, or skipped as a whole."""
 
 
 @dataclass
@@ -88,17 +90,19 @@ class Tool:
     env: Callable[[Suite], Mapping[str, str]] = lambda suite: {}
     before: Callable[[Suite], None] = lambda suite: None
     """Not measured."""
+    dumps: bool = False
+    """Whether it is pytest: a plugin writes down its ids. Options decide which it prints."""
 
 
-def run(tool: Tool, suite: Suite) -> Ran:
-    """Run a tool once, in a clean environment."""
+def run(tool: Tool, suite: Suite, options: Sequence[str] = (), **more: str) -> Ran:
+    """Run a tool once, in a clean environment and with `more` variables."""
     unwanted = ("PYTEST", "PYTHON", "FASTCOLLECT", "VIRTUAL_ENV")
     env = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
-    env |= {"FASTCOLLECT": "0", "VIRTUAL_ENV": str(suite.venv), **tool.env(suite)}
+    env |= {"FASTCOLLECT": "0", "VIRTUAL_ENV": str(suite.venv), **tool.env(suite), **more}
     tool.before(suite)
     before, begin = os.times(), time.perf_counter()
     done = subprocess.run(
-        tool.command(suite),
+        [*tool.command(suite), *options],
         cwd=suite.cwd,
         env=env,
         stdout=subprocess.PIPE,
@@ -114,7 +118,21 @@ def run(tool: Tool, suite: Suite) -> Ran:
     return Ran(done.stdout, wall, cpu - before.children_system)
 
 
-# ---- what each tool prints ----
+# ---- what each tool says ----
+
+
+def ids_of(tool: Tool, suite: Suite, ran: Ran) -> Ids:
+    """The ids of a tool that has run: of pytest, from one more run."""
+    if not tool.dumps:
+        return tool.read(ran.output)
+    plugin, written = WORK / "dump" / "written_down.py", WORK / "dump" / "written.json"
+    plugin.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(CHECKOUT / "pytest_plugin" / "pytest_fastcollect" / "dump.py", plugin)
+    written.unlink(missing_ok=True)
+    names = {"PYTHONPATH": str(plugin.parent), "FASTCOLLECT_DUMP": str(written)}
+    run(tool, suite, ["-p", plugin.stem], **names)
+    content = json.loads(written.read_text()) if written.exists() else {"ids": [], "failures": {}}
+    return Ids(content["ids"], failed=content["failures"].keys())
 
 
 def pytest_ids(output: str) -> Ids:
@@ -220,6 +238,7 @@ def tools() -> list[Tool]:
             "pytest --collect-only -q",
             lambda suite: [python(suite), *collect, "-p", "no:fastcollect", *suite.args],
             pytest_ids,
+            dumps=True,
         ),
         Tool(
             f"{PUBLISHED} (PyPI), pytest --collect-only -q",
@@ -227,6 +246,7 @@ def tools() -> list[Tool]:
             lambda suite: [str(beside(suite)), *collect[:-2], *elsewhere, *suite.args],
             pytest_ids,
             lambda suite: {"FASTCOLLECT": ""},
+            dumps=True,
         ),
         Tool(
             f"{RTEST}, rtest --collect-only",
@@ -257,10 +277,12 @@ def counts(expected: Ids, found: Ids) -> list[str]:
         functions = len({function_of(node) for node in expected.cases})
         return [f"says {found.count} of {functions}", "", "", "", ""]
     functions = {function_of(node) for node in expected.cases}
-    named = {function_of(node) for node in found.cases}
+    # What pytest would find in a file that it cannot import here, nobody knows.
+    here = [node for node in found.cases if not expected.failed & set(lineage(node))]
+    named = {function_of(node) for node in here}
     missing, invented = functions - named, named - functions
-    cases, listed = Counter(expected.cases), Counter(found.cases)
-    no_cases = Counter(n for n in found.cases if n in functions and n not in cases)
+    cases, listed = Counter(expected.cases), Counter(here)
+    no_cases = Counter(n for n in here if n in functions and n not in cases)
     missing_cases, invented_cases = cases - listed, listed - cases - no_cases
     unknown = {n for n in (*missing, *invented) if found.dynamic(n)}
     unknown_cases = sum(
@@ -294,7 +316,7 @@ def measure(suites: Sequence[Suite], repeat: int) -> dict[tuple[str, str], Measu
                 here.walls.append(ran.wall)
                 here.cpus.append(ran.cpu)
                 if turn == 0:
-                    here.ids = tool.read(ran.output)
+                    here.ids = ids_of(tool, suite, ran)
     return measured
 
 
@@ -332,11 +354,12 @@ above the number of cores, wall times say little, and CPU times more. *faster*: 
 by the tool's. Whole processes, interpreter start included.
 
 Ids are compared with those of pytest: *missing* it has and the tool has not, *invented* the other
-way round. A function that is listed without its cases counts its cases as missing. *dynamic*: what
-the tool itself says it does not know, counted apart (functions / cases). karva has no command that
-lists ids: it is asked to run no test, and says how many functions it would have looked at. The
-published pytest-fastcollect is a plugin: it imports as pytest does. *made* is a made project of
-500 files (`benchmarks/made_project.py`).
+way round; what lies in a file that pytest cannot import here does not count. A function that is
+listed without its cases counts its cases as missing. *dynamic*: what the tool itself says it does
+not know, counted apart (functions / cases). karva has no command that lists ids: it is asked to run
+no test, and says how many functions it would have looked at. The published pytest-fastcollect is a
+plugin: it imports as pytest does. *made* is a made project of 500 files
+(`benchmarks/made_project.py`).
 
 {table(suites, measured)}
 """

@@ -42,6 +42,12 @@ def test_what_is_said_to_be_dynamic_is_counted_apart() -> None:
     assert counts(ids) == ["1", "0", "1", "0", "1 / 3"]
 
 
+def test_what_pytest_cannot_import_does_not_count() -> None:
+    expected = bench.Ids(["t.py::test_a"], failed={"u.py"})
+    found = bench.Ids(["t.py::test_a", "u.py::test_1", "v.py::test_2"])
+    assert bench.counts(expected, found) == ["0", "1", "0", "1", "0 / 0"]
+
+
 @pytest.mark.parametrize(
     ("output", "says"), [("    Starting 2 tests across 2 workers", 2), ("", 0)]
 )

@@ -1,13 +1,17 @@
 //! Calls and foreign names whose outcome is certain.
 
 use super::constant::{Constant, Param};
-use super::evaluate::{Evaluator, has_plain_name};
+use super::evaluate::Evaluator;
 use super::known::{self, Base};
+use super::scope::{Object, Scope};
 use crate::syntax::{Call, Class, Expr, Value};
 use crate::versions::Versions;
 
 /// Ranges and products longer than this are not computed.
 const MAX_LENGTH: i128 = 100_000;
+
+/// Bases of bases beyond this are not followed.
+const MAX_BASES: usize = 20;
 
 /// Foreign classes whose instances are neither functions nor classes, texts nor numbers, and have no
 /// `__name__`.
@@ -77,7 +81,7 @@ pub fn value<'a>(evaluator: &Evaluator<'a>, call: &'a Call) -> Constant {
     if let Some(found) = evaluator.scope.found(&call.func)
         && let Some(class) = found.class()
     {
-        let is_plain = makes_objects(&evaluator.at(found.scope), class);
+        let is_plain = makes_objects(found.scope.outside(), class, 0);
         return if is_plain { Constant::Object } else { Constant::Unknown };
     }
     match &call.func {
@@ -337,14 +341,23 @@ fn method(object: Constant, name: &str, mut arguments: Vec<Constant>) -> Option<
     }
 }
 
-/// Whether instances of a class of this file surely are plain objects.
-fn makes_objects(evaluator: &Evaluator, class: &Class) -> bool {
-    let scope = evaluator.scope;
+/// Whether instances of a class that is written in `scope` surely are plain objects.
+fn makes_objects(scope: Scope, class: &Class, depth: usize) -> bool {
     let is_plain_base = |base: &Expr| {
-        matches!(
-            scope.qualified(base).as_deref().and_then(known::base),
-            Some(Base::Plain | Base::Abstract)
-        )
+        // `Generic[T]` inherits from `Generic`.
+        let base = match base {
+            Expr::Subscript(origin) => origin,
+            other => other,
+        };
+        match scope.object(base) {
+            Object::Foreign(name) => {
+                matches!(known::base(&name), Some(Base::Plain | Base::Abstract))
+            }
+            Object::Bound(found) => found.class().is_some_and(|class| {
+                depth < MAX_BASES && makes_objects(found.scope.outside(), class, depth + 1)
+            }),
+            _ => false,
+        }
     };
     let is_dataclass = |decorator: &Expr| {
         let function = match decorator {
@@ -363,5 +376,4 @@ fn makes_objects(evaluator: &Evaluator, class: &Class) -> bool {
         && class.names.doubts.is_empty()
         && !decides.iter().any(|name| class.names.get(name).is_some())
         && class.names.bindings().iter().all(|binding| !matches!(binding.value, Value::Unknown))
-        && (has_plain_name(class, scope) || !class.decorators.is_empty())
 }
