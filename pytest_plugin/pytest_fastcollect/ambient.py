@@ -31,6 +31,8 @@ IMPORT_SYSTEM = frozenset(
 )  # fmt: skip
 """Modules whose questions are the import system's own."""
 
+_STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
+
 _FORK_AWARE = frozenset(("tempfile", "logging"))
 """Standard modules whose own questions are asked again in a child, or answer for a moment only."""
 _PID, _RANDOM, _CLOCK, _TERMINAL = "its process id", "random bytes", "the time", "the terminal"
@@ -77,8 +79,11 @@ class Asker:
         """Whether the module is to be left to each run for having asked."""
         if not self.is_library:
             return True
-        top = self.name.partition(".")[0]
-        return what not in _FOR_PROJECTS and (top, what) not in HARMLESS_QUESTIONS
+        parts = self.name.split(".")
+        names = (".".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+        return what not in _FOR_PROJECTS and not any(
+            (name, what) in HARMLESS_QUESTIONS for name in names
+        )
 
 
 def asker(depth: int = 1) -> Asker | None:
@@ -89,9 +94,14 @@ def asker(depth: int = 1) -> Asker | None:
         name = frame.f_globals.get("__name__", "")
         if name in IMPORT_SYSTEM or name == "importlib._bootstrap" or name in _FORK_AWARE:
             return None
+        if name == "argparse" and frame.f_code.co_name == "add_argument":
+            return None  # tries a formatter, which it throws away
         if not is_neutral(name):
             file = frame.f_globals.get("__file__") or frame.f_code.co_filename
-            return Asker(name, "site-packages" in file or "dist-packages" in file)
+            is_library = "site-packages" in file or "dist-packages" in file
+            # `test.support` is the standard library's, though its name is not reserved.
+            if is_library or not file.startswith(_STANDARD_LIBRARY):
+                return Asker(name, is_library)
         frame = frame.f_back
     return None
 

@@ -38,14 +38,15 @@ UNFORKABLE = (
 
 HARMLESS_QUESTIONS = frozenset(
     (
+        ("opentelemetry.context", "random bytes"),  # keys, unique in their process
         ("joblib", "its process id"),  # names of files and semaphores that it makes later
         ("psutil", "its process id"),  # whether /proc has a file for every process
         ("scipy", "random bytes"),  # generators of distributions, to be seeded by who wants that
         ("sklearn", "random bytes"),  # default arguments
     )
 )
-"""(library, what it asks for at import) where the answer may be that of the checkpoint: the library
-is not left to each run for that. What the project itself asks for always counts."""
+"""(library or module of one, what it asks for at import) where the answer may be that of the
+checkpoint: it is not left to each run for that. What the project itself asks for always counts."""
 
 STARTUP_VARIABLES = (
     # the dynamic linker, the C library, the interpreter

@@ -232,7 +232,8 @@ def bindings(statement: ast.AST) -> dict[str, str]:
                 )
         elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
-                source = f"{node.module}.{alias.name}" if not node.level else ""
+                # Relative to what, is not known here: a leading dot, and no name of a library.
+                source = f"{'.' * node.level}{node.module or ''}.{alias.name}"
                 bound[alias.asname or alias.name] = source
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             bound[node.name] = ""

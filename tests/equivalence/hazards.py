@@ -469,6 +469,18 @@ STANDARD = {
         "import sys\ndef test_it(): assert COLOR is False\n",
         "asks for the terminal",
     ),
+    "argument_parser": Use(  # which asks how wide the terminal is, for no lasting purpose
+        """\
+        import argparse
+        PARSER = argparse.ArgumentParser("name")
+        PARSER.add_argument("--count", type=int, help="h")
+        """,
+        "def test_it(): assert PARSER.parse_args(['--count', '3']).count == 3\n",
+    ),
+    "support": Use(
+        "from test.support import import_helper\n",  # asks for the time
+        "def test_it(): assert import_helper.import_module('json')\n",
+    ),
     "tracer": Use(
         """\
         import sys

@@ -589,6 +589,20 @@ OTHERS = {
         """,
         needs=("joblib",),
     ),
+    "opentelemetry": Use(
+        """\
+        from opentelemetry import context, trace
+        KEY = context.create_key("key")
+        """,
+        """\
+        def test_it():
+            token = context.attach(context.set_value(KEY, 1))
+            assert context.get_value(KEY) == 1
+            context.detach(token)
+            assert trace.get_current_span() is trace.INVALID_SPAN
+        """,
+        needs=("opentelemetry.context",),
+    ),
     "django": Use(
         """\
         import django

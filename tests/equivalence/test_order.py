@@ -49,10 +49,30 @@ CASES: dict[str, Mapping[str, str]] = {
         + "def test_a(): pass\n",
         "test_b.py": "import product\ndef test_b(): assert product.DEBUG\n",
     },
+    "a setting changed by a function of a test module": {
+        **_SETTINGS,
+        "conftest.py": f"import {SLOW}, settings\n",
+        "test_a.py": "import settings, time\nNOW = time.time()\n"
+        "def change(): settings.DEBUG = True\nchange()\ndef test_a(): pass\n",
+        "test_b.py": "import product\ndef test_b(): assert product.DEBUG\n",
+    },
+    "a setting changed by what is imported relatively": {
+        "tests/__init__.py": "",
+        "tests/settings.py": "DEBUG = []\n",
+        "tests/conftest.py": f"import {SLOW}\nfrom . import settings\n",
+        "tests/test_a.py": "from .settings import DEBUG\nimport time\nNOW = time.time()\n"
+        "DEBUG.append(1)\ndef test_a(): pass\n",
+        "tests/test_b.py": "from . import settings\nSEEN = list(settings.DEBUG)\n"
+        "def test_b(): assert SEEN == [1]\n",
+    },
 }
 
 
-IN_CI = ("a variable set before an import", "a setting changed by a conftest")
+IN_CI = (
+    "a variable set before an import",
+    "a setting changed by a conftest",
+    "a setting changed by a function of a test module",
+)
 
 
 @pytest.mark.parametrize(
@@ -88,4 +108,39 @@ def test_built_in_names_are_replaced_no_sooner_than_in_a_cold_run(project: MakeP
     bench.extra_env["PYTHONPATH"] += f":{bench.root}"
     bench.warm_up("-p", "early")
     compared = bench.compare_warm("-p", "early")
+    assert not compared.differences, compared.differences[-1]
+
+
+def test_what_follows_a_module_that_keeps_to_itself_is_had_ahead(project: MakeProject) -> None:
+    bench = project(
+        {
+            "product.py": "MODE = 'a'\n",
+            "conftest.py": f"import {SLOW}, product\n",
+            "test_a.py": """
+                import argparse, time, warnings
+                from product import MODE
+
+                if __name__ == "__main__":
+                    argparse.ArgumentParser().parse_args()
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    import product
+                def double(value):
+                    return value * 2
+                CASES = {}
+                if MODE in ("a", "b"):
+                    CASES["now"] = [double(time.time())]
+                def test_a(): assert 0 < time.time() - CASES["now"][0] / 2 < 600
+            """,
+            "after.py": "",
+            "test_b.py": "import after\ndef test_b(): pass\n",
+        }
+    )
+    bench.warm_up()
+    last = bench.status()["checkpoints"][-1]
+    assert last["name"] == "modules", last
+    assert [reason.partition(": ")[2] for reason in last["left_out"]] == [
+        "asks for the time at import"
+    ]
+    compared = bench.compare_warm()
     assert not compared.differences, compared.differences[-1]
