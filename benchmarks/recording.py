@@ -1,15 +1,16 @@
 """What watching imports costs: `python benchmarks/recording.py [ROUNDS]`.
 
 In an environment with both distributions; pandas and scikit-learn give a row if they are there.
-Each measurement is the import of the same modules in a fresh process, without us and as a
+Each measurement is the import of the same modules in a fresh process, as pytest does it and as a
 checkpoint's two executions watch it: the probe, with an audit hook, and the real one, without. They
 take turns; what is measured is CPU time, which the machine's other work changes least. A step is
-what is checked at once: a test file with all it imports.
+what is compared with the recorded run: a test file with all it imports.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import statistics
 import subprocess
 import sys
@@ -21,40 +22,48 @@ ROUNDS = 9
 MODULES = 200
 
 _CHILD = """
-import contextlib, sys, time
+import importlib, json, os, sys, time
 mode, *steps = sys.argv[1:]
-import importlib, os
-from pytest_fastcollect.audit import Audit
-from pytest_fastcollect.bytecode import distrusted
-from pytest_fastcollect.census import Census, Output, generators
-from pytest_fastcollect.tracing import traced_environ
+from fastcollect_lsp.protocol import Record, RunKey, Segment
+from pytest_fastcollect.modules import importable, is_neutral, new_modules
+from pytest_fastcollect.plan import Plan
+from pytest_fastcollect.replay import Replay
+from pytest_fastcollect.stash import Stash
+import _pytest.assertion, _pytest.config
+config = _pytest.config.get_config()
 
-stack, check = contextlib.ExitStack(), lambda: None
 answer = os.fdopen(os.dup(1), "w")
-if mode != "plain":
-    output = Output()
-    baseline = Census.take()
-    audit = Audit() if mode == "probe" else None
-    if audit is not None:
-        audit.wrap_functions()
-    stack.enter_context(output.watch())
-    stack.enter_context(traced_environ())
-    stack.enter_context(distrusted())
-    baseline = Census.take()
-
-    def check():
-        with audit.paused() if audit is not None else contextlib.nullcontext():
-            baseline.hazard() or output.hazard()
-            generators()
-        if audit is not None:
-            audit.take()
-
-with stack:
+if mode == "plain":
+    if "inicfg" not in dir(config):
+        config.inicfg = {}
+    _pytest.assertion.install_importhook(config)  # as in every run
+    seen, recorded = set(sys.modules), []
     began = time.process_time()
     for step in steps:
         importlib.import_module(step)
-        check()
     seconds = time.process_time() - began
+    for name in new_modules(seen):
+        if not is_neutral(name) and importable(name):
+            recorded.append(name)
+            if name in steps:
+                print("step", *recorded, file=answer)
+                recorded = []
+else:
+    wanted = json.loads(sys.stdin.read())
+    segments = [Segment("names", None, None, names, [], sys.path[:], []) for names in wanted]
+    record = Record(
+        RunKey("{}", "{}", (), False), "", sys.argv[:1], os.getcwd(), os.getcwd(), "prepend", False,
+        [], [], [], [], [], segments, [], 0, None, 30.0,
+    )
+    plan = Plan(
+        record, 0, len(segments), frozenset(), frozenset(), mode == "probe", dict(os.environ), {},
+        False, 0,
+    )
+    began = []  # when each step does
+    replay = Replay(plan, Stash(), lambda step: began.append(time.process_time()))
+    replay.run()
+    seconds = time.process_time() - began[0]
+    assert not replay.report.barriers, replay.report.barriers
 print(seconds, file=answer, flush=True)
 """
 
@@ -91,12 +100,17 @@ def _workloads(directory: Path) -> list[Workload]:
     return found
 
 
-def _seconds(workload: Workload, mode: str) -> float:
-    command = [sys.executable, "-c", _CHILD, mode, *workload.steps]
+def _run(workload: Workload, mode: str, recorded: list[list[str]]) -> list[str]:
+    """Lines of what one process prints."""
     done = subprocess.run(
-        command, cwd=workload.directory, stdout=subprocess.PIPE, text=True, check=True
+        [sys.executable, "-c", _CHILD, mode, *workload.steps],
+        cwd=workload.directory,
+        input=json.dumps(recorded),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
-    return float(done.stdout)
+    return done.stdout.splitlines()
 
 
 def main(rounds: int) -> None:
@@ -104,12 +118,13 @@ def main(rounds: int) -> None:
     print(f"{'imports':30} {'plain':>9} {'probe':>16} {'real':>16}   ({rounds} rounds, medians)")
     with tempfile.TemporaryDirectory() as directory:
         for workload in _workloads(Path(directory)):
+            recorded = [line.split()[1:] for line in _run(workload, "plain", [])[:-1]]
             for mode in modes:
-                _seconds(workload, mode)  # bytecode and page cache
+                _run(workload, mode, recorded)  # bytecode and page cache
             taken: dict[str, list[float]] = {mode: [] for mode in modes}
             for turn in range(rounds):
                 for mode in modes[turn % 3 :] + modes[: turn % 3]:
-                    taken[mode].append(_seconds(workload, mode))
+                    taken[mode].append(float(_run(workload, mode, recorded)[-1]))
             plain = statistics.median(taken["plain"])
             cells = [f"{plain * 1000:6.0f} ms"]
             for mode in modes[1:]:

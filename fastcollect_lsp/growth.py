@@ -43,6 +43,8 @@ class _Outcome:
     report: dict[str, Any] | None
     barriers: list[tuple[int, str | None, str]]
     """(step, module, reason) for each that must not happen ahead of time."""
+    careful: bool = False
+    """Whether it was not careful enough to tell which step is to be left out."""
     contained: frozenset[int] = frozenset()
     """Those of the steps that change nothing outside of their own module."""
 
@@ -65,6 +67,7 @@ async def grow(
         "first": parent.last,
         "changed": list(changed),
         "environ": environ,
+        "careful": False,
     }
     if stage.libraries:
         wanted: _Leftovers | _Libraries = _Libraries(record, stage.last)
@@ -83,6 +86,9 @@ async def grow(
         }
         began_ns = time.time_ns()
         probe = await _execute(parent, {**plan, "probe": True, "generators": {}})
+        if probe.careful:
+            plan["careful"] = True
+            continue
         if probe.report is None or probe.barriers:
             wanted.add(probe.barriers, probe.contained)
             continue
@@ -97,6 +103,9 @@ async def grow(
             continue
         generators = probe.report["generators"]
         real = await _execute(parent, {**plan, "probe": False, "generators": generators})
+        if real.careful:
+            plan["careful"] = True
+            continue
         if real.report is None or real.checkpoint is None:
             wanted.add(real.barriers, frozenset())
             continue
@@ -347,6 +356,9 @@ async def _follow(
         event = message.get("event")
         if event == "step":
             step = int(message["index"])
+        elif event == "careful":
+            link.close()
+            return _Outcome(None, None, [], careful=True)
         elif event == "barrier":
             link.close()
             index = max(int(message["index"]), step)
@@ -354,7 +366,8 @@ async def _follow(
         elif event == "ready" and plan["probe"]:
             link.close()
             barriers = [(i, m, r) for i, m, r in message["barriers"]]
-            return _Outcome(None, message, barriers, frozenset(message["contained"]))
+            contained = frozenset(message["contained"])
+            return _Outcome(None, message, barriers, contained=contained)
         elif event == "ready":
             return _Outcome((pid, link, events), message, [])
 

@@ -21,12 +21,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .generators import generators
 from .known import SURVIVING_THREADS, UNFORKABLE
 from .modules import peek
 from .output import Output
 
-__all__ = ["Census", "Output", "generators"]
+__all__ = ["Census", "Output"]
 
 # As they are before any code of the project may have replaced them.
 _fork, _exit, _waitpid = getattr(os, "fork", None), os._exit, getattr(os, "waitpid", None)

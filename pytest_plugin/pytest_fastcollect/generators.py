@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
 import random
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from .modules import peek
@@ -29,6 +31,45 @@ def reseed(name: str) -> None:
     """Seed a global generator anew, as a new process does; `random` does so itself at a fork."""
     if name in {"numpy.random", "torch"}:
         sys.modules[name].seed()
+
+
+class Draws:
+    """Tells the generators that steps have seeded from those that nobody has.
+
+    One left in the same state by both executions was seeded: its state is kept.
+    """
+
+    def __init__(self, probed: Mapping[str, str]) -> None:
+        self.found: dict[str, str] = {}
+        """A digest of each state that a step has left, by `step:name`."""
+        self._probed = probed
+        """What the probe has found."""
+        self._before: States | None = None
+
+    def begin(self) -> None:
+        """A step begins."""
+        if self._before is None:
+            self._before = generators()
+
+    def end(self, index: int) -> tuple[list[Callable[[], None]], bool]:
+        """The step has ended: what to do in a run child, and whether it has drawn from a generator
+        that was there before and that nobody has seeded."""
+        before, self._before = self._before or {}, generators()
+        restore: list[Callable[[], None]] = []
+        drawn = False
+        for name, (state, again) in self._before.items():
+            if name in before and before[name][0] == state:
+                continue
+            key = f"{index}:{name}"
+            digest = hashlib.blake2b(repr(state).encode(), digest_size=8).hexdigest()
+            self.found[key] = digest
+            if self._probed.get(key) == digest:
+                restore.append(again)
+                continue
+            drawn = drawn or (name in before and key in self._probed)
+            if name != "random":  # which is seeded anew by every fork
+                restore.append(functools.partial(reseed, name))
+        return restore, drawn
 
 
 @contextlib.contextmanager

@@ -136,17 +136,24 @@ class Output:
         """What keeps a stream and cannot be told how to let go of it."""
         if self._count() == self._references:
             return None
-        gc.collect()
+        if self._identify() is None:
+            return None
+        gc.collect()  # what nobody refers to any more may have referred to a stream
+        unknown = self._identify()
+        return self._unknown_holder(unknown) if unknown is not None else None
+
+    def _identify(self) -> str | None:
+        """Find what keeps a stream; the name of one that is kept by something unknown."""
         counts = self._count()
-        for name, before, now in zip(self._streams, self._references, counts, strict=True):
-            if now == before:
+        for number, (name, now) in enumerate(zip(self._streams, counts, strict=True)):
+            if now == self._references[number]:
                 continue  # to look for what refers to an object is to look at all objects
             found = dict(self._holders(name))
-            if len(found) != now - before:
-                return self._unknown_holder(name)
+            if len(found) != now - self._references[number]:
+                return name
             self._held += found.values()
             self._known.update(found)
-        self._references = counts
+            self._references[number] = now
         return None
 
     def _holders(self, name: str) -> Iterator[tuple[tuple[int, str | int], Held | HeldDefault]]:

@@ -10,129 +10,34 @@ from __future__ import annotations
 import builtins
 import contextlib
 import functools
-import gc
-import hashlib
 import importlib
-import importlib.abc
-import inspect
 import os
 import random
 import sys
-import time
-import types
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib.machinery import ModuleSpec
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from time import perf_counter  # as it is before a probe watches who asks for the time
 from typing import Any
 
-import _pytest.assertion
-import _pytest.pathlib
 import pytest
-from _pytest.assertion.rewrite import AssertionRewritingHook
-from _pytest.config import apply_warning_filters, get_config
-from _pytest.pathlib import import_path, resolve_package_path
+from _pytest.pathlib import resolve_package_path
 
-from fastcollect_lsp.protocol import Record, Segment
+from fastcollect_lsp.protocol import Segment
 
-from . import bytecode, census, hooks
-from .audit import Audit, Forbidden
+from .audit import Audit, Forbidden, Observed
+from .checks import Checks, Unattributed
+from .comparison import Comparison
 from .contained import imported_names, keeps_to_itself
-from .generators import reseed, seed_again, unseeded
-from .leading import Import, leading_imports
-from .modules import importable, is_neutral, new_modules, peek
+from .finding import Finder
+from .generators import Draws, seed_again, unseeded
+from .importing import Starts, filter_warnings, import_file, import_system, path_with_root
+from .leading import Import, Leading, leading_imports
+from .modules import is_neutral, new_modules, peek
+from .plan import Barrier, Plan, Report
 from .stash import Effects, Entry, Stash, changed_builtins
-from .tracing import Reads, TracedArgv, snapshot_environ, traced_environ
-
-
-class Barrier(Exception):
-    """A step, or one module of it, must not happen ahead of time; its text says why."""
-
-    def __init__(self, reason: str, module: str | None = None, as_recorded: bool = False) -> None:
-        super().__init__(reason)
-        self.module = module
-        self.as_recorded = as_recorded
-        """Whether the step did what it did in the recorded run: it is only not to be kept."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to execute: the segments `first` to `last` of a record."""
-
-    record: Record
-    first: int
-    last: int
-    skip: frozenset[str]
-    """What to leave to the run child: a step (`3`), what a step is about but not what it imports
-    (`3:shallow`), or one module that a hook imports (`3:name`)."""
-    changed: frozenset[str]
-    """Files edited since the record was made: their imports may differ from it."""
-    probe: bool
-    """Whether this is the disposable first execution."""
-    environ: Mapping[str, str]
-    """The caller's environment."""
-    generators: Mapping[str, str]
-    """What the probe reported of generators, by `step:name`."""
-    libraries: int
-    """How many leading imports of segment `last` to execute as well: libraries that it and the
-    project's modules which it imports begin with (`leading`)."""
-
-
-@dataclass
-class Report:
-    """What an execution found out."""
-
-    files: dict[str, int] = field(default_factory=dict)
-    """What was read, each with the first step that did."""
-    directories: set[str] = field(default_factory=set)
-    """What was listed or searched."""
-    extents: dict[str, int] = field(default_factory=dict)
-    """Files of the project whose beginning decides which libraries were imported; in bytes."""
-    libraries: list[str] = field(default_factory=list)
-    """Leading imports that were executed."""
-    costs_ms: dict[int, float] = field(default_factory=dict)
-    """What each step took."""
-    environ: dict[str, str | None] = field(default_factory=dict)
-    whole_environ: bool = False
-    generators: dict[str, str] = field(default_factory=dict)
-    barriers: list[tuple[int, str | None, str]] = field(default_factory=list)
-    contained: list[int] = field(default_factory=list)
-    """Steps with barriers that change nothing outside of their own module: what follows them does
-    not depend on them."""
-    """Of a probe: (step, module, reason) for each that must not happen ahead of time."""
-    modules: int = 0
-    elapsed_ms: float = 0.0
-
-
-class _ExactHook(AssertionRewritingHook):
-    """Rewrites just the modules that the recorded run rewrote; new ones by the rules."""
-
-    exact: frozenset[str] = frozenset()
-    known: frozenset[str] = frozenset()
-
-    def _early_rewrite_bailout(self, name: str, state: Any) -> bool:
-        if name in self.known:
-            return name not in self.exact
-        return super()._early_rewrite_bailout(name, state)
-
-    def _should_rewrite(self, name: str, fn: str, state: Any) -> bool:
-        if name in self.known:
-            return name in self.exact
-        return super()._should_rewrite(name, fn, state)
-
-
-class _Starts(importlib.abc.MetaPathFinder):
-    """Numbers imports in the order in which they begin. Finds nothing itself."""
-
-    def __init__(self) -> None:
-        self.starts: dict[str, int] = {}
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
-    ) -> None:
-        self.starts[name] = len(self.starts) + 1
+from .tracing import Reads, TracedArgv, environ_changes, raw_environ, traced_environ
 
 
 class Replay:
@@ -142,36 +47,39 @@ class Replay:
         self._plan = plan
         self._stash = stash
         self._announce = announce
-        self._starts = _Starts()
+        self._finder = Finder(plan.record.root)
+        self._comparison = Comparison(plan, stash)
+        self._draws = Draws(plan.generators)
+        self._starts = Starts()
         self._seen = set(sys.modules)
-        self._output = census.Output()
-        self._hook_modules = _hook_modules(plan.record)
-        self._audit: Audit | None = None
+        self._audit = Audit() if plan.probe else None
+        self._checks = Checks(self._audit, plan.careful)
         self._argv = TracedArgv()
         self._reads = Reads()
-        self._baseline = census.Census.take()
+        self._sys_path: list[str] = []
+        """The one whose directories are inputs by now."""
         self._builtins: dict[str, Any] = {}
         self._unseeded: list[weakref.ref[random.Random]] = []
         self._index = plan.first
-        self.report = Report()
+        self.report = Report(generators=self._draws.found)
 
     def run(self) -> None:
-        """Raises Barrier. The step in progress has been announced before it begins."""
-        began = time.perf_counter()
+        """Raises Barrier, or Unattributed. The step in progress has been announced before it
+        begins."""
+        began = perf_counter()
         self._set_environ()
         sys.argv[:] = self._plan.record.argv
         importlib.invalidate_caches()  # a directory that was not there may be by now
         self.report.directories.update(filter(None, map(os.path.abspath, sys.path)))
-        if self._plan.probe:
-            self._audit = Audit()
+        if self._audit is not None:
             self._audit.wrap_functions()
             sys.argv = self._argv = TracedArgv(sys.argv)
         with (
-            self._output.watch(),
+            self._checks.output.watch(),
             traced_environ() as self._reads,
-            self._import_system(),
+            import_system(self._plan.record, self._starts),
         ):
-            self._baseline = census.Census.take()
+            self._checks.rebase()
             for index in range(self._plan.first, self._plan.last):
                 if str(index) in self._plan.skip:
                     self._diverges(self._plan.record.segments[index])
@@ -181,23 +89,35 @@ class Replay:
             if self._plan.libraries:
                 self._announce(self._plan.last)
                 self._libraries(self._plan.last, self._plan.record.segments[self._plan.last])
+            self._finish()
         # A variable that an earlier step has set counts with the caller's value too: where that is
         # the same, the steps do the same.
         caller = self._plan.environ
         self.report.environ = {name: caller.get(name) for name in self._reads.names}
         self.report.whole_environ = self._reads.whole
-        self.report.elapsed_ms = (time.perf_counter() - began) * 1000
+        self.report.elapsed_ms = (perf_counter() - began) * 1000
         self.report.modules = len(self._stash.entries)
-        gc.collect()
+
+    def _finish(self) -> None:
+        """Look at what has not been looked at yet."""
+        try:
+            if (hazard := self._checks.rest()) is not None:
+                if self._plan.libraries:
+                    raise Unattributed(hazard)  # which of them is counted where it is imported
+                raise Barrier(hazard, as_recorded=True)
+        except Barrier as barrier:
+            if self._audit is None:
+                raise
+            self._note(self._index, barrier)
 
     def _attempt(self, index: int, segment: Segment) -> None:
         """One step. A probe notes what stands against it and goes on: it is disposable anyway."""
         self._index = index
-        began = time.perf_counter()
+        began = perf_counter()
         try:
             self._step(index, segment)
             self._check(None)
-            self.report.costs_ms[index] = (time.perf_counter() - began) * 1000
+            self.report.costs_ms[index] = (perf_counter() - began) * 1000
         except Barrier as barrier:
             if self._audit is None:
                 raise
@@ -210,11 +130,8 @@ class Replay:
             step = self._plan.record.segments[index] if index < self._plan.last else None
             if barrier.as_recorded and step is not None and self._is_contained(step):
                 self.report.contained.append(index)
-            self._output.rebase()
-            self._baseline = census.Census.take()
-        observed = self._audit.take()  # the next step is not to be blamed for this one
-        self._read(observed.files)
-        self.report.directories |= observed.directories
+        self._checks.rebase()
+        self._take(self._audit.take())  # the next step is not to be blamed for this one
 
     def _is_contained(self, segment: Segment) -> bool:
         """Whether what a step does shows nowhere but in its own module and in libraries that are
@@ -226,15 +143,11 @@ class Replay:
         except OSError:
             return False
         others = set(segment.modules) - {segment.unit}
-        if any(self._would_be_of_project(name) for name in others):
+        if any(self._finder.would_be_of_project(name) for name in others):
             return False
         if others & imported_names(source) - set(self._names_ahead(segment)):
             return False
         return keeps_to_itself(source)
-
-    def _would_be_of_project(self, name: str) -> bool:
-        spec = self._find(name)
-        return spec is None or self._is_first_party(spec)
 
     def _set_environ(self) -> None:
         """The caller's environment, with what pytest and the steps before this one add to it."""
@@ -248,13 +161,10 @@ class Replay:
 
     def _check(self, module: str | None) -> None:
         """Raises Barrier if the step, or the module of it, did what a fork cannot keep."""
-        audit = self._audit
-        with audit.paused() if audit is not None else contextlib.nullcontext():
-            hazard = self._baseline.hazard() or self._output.hazard()
-        if audit is not None:
-            observed = audit.take()
-            self._read(observed.files)
-            self.report.directories |= observed.directories
+        hazard = self._checks.hazard()
+        if self._audit is not None:
+            observed = self._audit.take()
+            self._take(observed)
             hazard = hazard or next(iter(observed.hazards), None)
             if self._argv.read:
                 self._argv.read = False
@@ -262,31 +172,13 @@ class Replay:
         if hazard:
             raise Barrier(hazard, module, as_recorded=True)
 
+    def _take(self, observed: Observed) -> None:
+        self._read(observed.files)
+        self.report.directories |= observed.directories
+
     def _read(self, files: Iterable[str]) -> None:
         for file in files:
             self.report.files.setdefault(file, self._index)
-
-    @contextlib.contextmanager
-    def _import_system(self) -> Iterator[None]:
-        """pytest's assertion rewriting and our count of imports, for the duration."""
-        record = self._plan.record
-        config: Any = get_config()
-        if not hasattr(config, "inicfg"):
-            config.inicfg = {}  # up to pytest 9.0 only parsing a command line sets it
-        hook: Any = _pytest.assertion.install_importhook(config)
-        hook.__class__ = _ExactHook
-        hook.fnpats = record.python_files
-        hook._must_rewrite.update(record.rewrite_marks)
-        hook.exact = frozenset(record.rewritten)
-        hook.known = frozenset(name for segment in record.segments for name in segment.modules)
-        sys.meta_path.insert(0, self._starts)
-        try:
-            with bytecode.distrusted():
-                yield
-        finally:
-            sys.meta_path.remove(self._starts)
-            sys.meta_path.remove(hook)
-            config._ensure_unconfigure()
 
     def _step(self, index: int, segment: Segment) -> None:
         shallow = self._shallow(index)
@@ -297,19 +189,21 @@ class Replay:
         if self._diverges(segment):
             raise Barrier("sys.path is not what it was in the recorded run")
         sys.path[:] = segment.sys_path
-        self.report.directories.update(map(os.path.abspath, segment.sys_path))
+        if segment.sys_path != self._sys_path:
+            self._sys_path = segment.sys_path
+            self.report.directories.update(map(os.path.abspath, segment.sys_path))
         effects = Effects()
-        generators = census.generators()
+        self._draws.begin()
         with self._filtered_warnings() as caught:
             try:
                 self._execute(index, segment, effects)
             finally:
                 modules = new_modules(self._seen)
-        self._compare(index, segment, modules)
-        self._compare_plugins(segment, modules)
-        self._compare_environ(segment)
+        self._comparison.modules(index, segment, modules, complete=not self.report.barriers)
+        self._comparison.plugins(segment, modules)
+        self._comparison.environ(segment, self._reads.names)
         added = self._stash.add(modules, self._starts.starts, index, segment.path)
-        self._keep(index, added, effects, generators, caught)
+        self._keep(index, added, effects, caught)
         self._stash.path = effects.path_after if segment.path is not None and not shallow else None
 
     def _diverges(self, segment: Segment) -> bool:
@@ -328,9 +222,9 @@ class Replay:
         try:
             self._builtins = dict(vars(builtins))
             with warnings.catch_warnings(record=True) as caught, unseeded() as self._unseeded:
-                _filter_warnings(self._plan.record)
+                filter_warnings(self._plan.record)
                 yield caught
-        except Barrier:
+        except (Barrier, Unattributed):
             raise
         except Forbidden as forbidden:
             raise Barrier(str(forbidden), as_recorded=True) from None
@@ -342,39 +236,30 @@ class Replay:
         index: int,
         added: Sequence[Entry],
         effects: Effects,
-        generators: dict[str, tuple[object, Callable[[], None]]],
         caught: Sequence[warnings.WarningMessage],
     ) -> None:
         """What was executed is in the stash: have it come with what it did besides."""
         self._inputs(added)
         effects.warnings = list(caught)
         effects.builtins = changed_builtins(self._builtins)
-        effects.restore += [held.restore for held in self._output.held()]
-        self._compare_generators(index, added, generators, effects)
+        effects.restore += [held.restore for held in self._checks.output.held()]
+        restore, drawn = self._draws.end(index)
+        if drawn and self._finder.are_of_project(added):
+            raise Barrier("draws random numbers at import that nobody has seeded")
+        effects.restore += restore
         if self._unseeded:
             effects.restore.append(functools.partial(seed_again, self._unseeded))
         if added:
             added[-1].effects = effects
 
-    def _compare_environ(self, segment: Segment) -> None:
-        """What hooks of a run set in the environment before this step is not set here."""
-        here: set[str] = set()
-        for entry in self._stash.entries:
-            if entry.effects is not None:
-                here.update(entry.effects.environ)
-        if read := (set(segment.environ) - here) & self._reads.names:
-            raise Barrier(f"depends on {min(read)}, which the run itself sets")
-
     def _libraries(self, index: int, segment: Segment) -> None:
         """The leading imports of a step, without the step."""
         self._index = index
-        began = time.perf_counter()
+        began = perf_counter()
         assert segment.path is not None
-        audit = self._audit
-        with audit.paused() if audit is not None else contextlib.nullcontext():
-            sys.path[:] = _path_with_root(Path(segment.path), self._plan.record)
-            leading = leading_imports(segment.path, segment.unit, self._find, self._is_first_party)
-        self.report.directories |= leading.directories
+        with self._checks.unwatched():
+            sys.path[:] = path_with_root(Path(segment.path), self._plan.record)
+        leading = self._leading(segment.path, segment.unit)
         self.report.directories.update(map(os.path.abspath, sys.path))
         wanted = [
             (statement, extents)
@@ -386,18 +271,18 @@ class Replay:
                 self._library(index, segment, statement)
                 self._check(None)
             except Barrier as barrier:
-                if audit is None:
+                if self._audit is None:
                     raise
                 self._note(number, Barrier(str(barrier), statement.name))
                 break
             self.report.libraries.append(statement.name)
             self.report.extents = extents
-        self.report.costs_ms[index] = (time.perf_counter() - began) * 1000
+        self.report.costs_ms[index] = (perf_counter() - began) * 1000
 
     def _library(self, index: int, segment: Segment, statement: Import) -> None:
         effects = Effects(path_before=list(sys.path))
-        generators = census.generators()
-        environ = snapshot_environ()
+        self._draws.begin()
+        environ = raw_environ()
         with self._filtered_warnings() as caught:
             try:
                 importlib.import_module(statement.name)
@@ -405,58 +290,28 @@ class Replay:
                     __import__(statement.name, fromlist=statement.names)
             finally:
                 modules = new_modules(self._seen)
-        self._compare_environ(segment)
+        self._comparison.environ(segment, self._reads.names)
         added = self._stash.add(modules, self._starts.starts, -1 - index, None)
         self._stash.claim(statement.importers, added)
         effects.path_after = list(sys.path)
-        effects.environ = _difference(environ, snapshot_environ())
-        self._keep(index, added, effects, generators, caught)
+        effects.environ = environ_changes(environ)
+        self._keep(index, added, effects, caught)
 
-    def _find(self, name: str) -> ModuleSpec | None:
-        """As the import system would, without importing anything."""
-        path: Sequence[str] | None = None
-        spec: ModuleSpec | None = None
-        parts = name.split(".")
-        for depth in range(1, len(parts) + 1):
-            if spec is not None:
-                path = spec.submodule_search_locations
-                if path is None:
-                    return None
-            spec = self._find_in(".".join(parts[:depth]), path)
-            if spec is None:
-                return None
-        return spec
-
-    def _find_in(self, name: str, path: Sequence[str] | None) -> ModuleSpec | None:
-        for finder in sys.meta_path:
-            if finder is self._starts or isinstance(finder, AssertionRewritingHook):
-                continue
-            spec: ModuleSpec | None = finder.find_spec(name, path)
-            if spec is not None:
-                return spec
-        return None
-
-    def _is_first_party(self, spec: ModuleSpec) -> bool:
-        root = self._plan.record.root + os.sep
-        places = [spec.origin or "", *(spec.submodule_search_locations or ())]
-        return any(place.startswith(root) and "site-packages" not in place for place in places)
-
-    def _is_of_project(self, added: Sequence[Entry]) -> bool:
-        """Whether a step has executed nothing but the project's own modules."""
-        return all(
-            entry.spec is not None and self._is_first_party(entry.spec)
-            for entry in added
-            if not is_neutral(entry.name)
-        )
+    def _leading(self, path: str, module: str | None) -> Leading:
+        finder = self._finder
+        with self._checks.unwatched():
+            leading = leading_imports(path, module, finder.find, finder.is_first_party)
+        self.report.directories |= leading.directories
+        return leading
 
     def _shallow(self, index: int) -> bool:
         return f"{index}:shallow" in self._plan.skip
 
     def _execute(self, index: int, segment: Segment, effects: Effects) -> None:
         record = self._plan.record
-        environ = snapshot_environ()
+        environ = raw_environ()
         if segment.path is not None:
-            sys.path[:] = _path_with_root(Path(segment.path), record)
+            sys.path[:] = path_with_root(Path(segment.path), record)
         effects.path_before = list(sys.path)
         if segment.path is None or self._shallow(index):
             self._import_names(index, segment)
@@ -465,9 +320,9 @@ class Replay:
             if segment.kind == "conftest" and resolve_package_path(path) is None:
                 sys.modules.pop("conftest", None)
                 self._seen.discard("conftest")
-            _import(path, record)
+            import_file(path, record)
         effects.path_after = list(sys.path)
-        effects.environ = _difference(environ, snapshot_environ())
+        effects.environ = environ_changes(environ)
 
     def _import_names(self, index: int, segment: Segment) -> None:
         """Import, in their order, the modules that a hook or a module left out has imported."""
@@ -488,7 +343,8 @@ class Replay:
                     # and may matter to all that follows.
                     raise Barrier(f"{name}: {_failed(error)}") from None
                 if index == 0:
-                    self._output.forgive()  # plugins: the caller has imported, and printed, as well
+                    # Plugins: the caller has imported, and printed, as well.
+                    self._checks.output.forgive()
                 self._check(name)
             except Barrier as barrier:
                 if self._audit is None:
@@ -501,10 +357,7 @@ class Replay:
         that come before anything else are sure to be what they are in a run."""
         if segment.path is None or segment.unit in segment.influenced:
             return segment.modules
-        audit = self._audit
-        with audit.paused() if audit is not None else contextlib.nullcontext():
-            leading = leading_imports(segment.path, segment.unit, self._find, self._is_first_party)
-        self.report.directories |= leading.directories
+        leading = self._leading(segment.path, segment.unit)
         if leading.extents:
             self._read(leading.extents[-1])
         names = (
@@ -515,36 +368,6 @@ class Replay:
         recorded = set(segment.modules)
         return [name for name in dict.fromkeys(names) if name in recorded]
 
-    def _compare(self, index: int, segment: Segment, modules: list[str]) -> None:
-        """The step must have imported what it imported in the recorded run."""
-        mine = {name for name in modules if not is_neutral(name) and importable(name)}
-        recorded = {name for name in segment.modules if name in sys.modules}
-        for name in mine - recorded:
-            if name in self._hook_modules:
-                raise Barrier(f"{name} is imported by a hook before it in a run")
-            if not self._plan.changed:
-                raise Barrier(f"imports {name}, which it did not in the recorded run")
-        missing = set(segment.modules) - sys.modules.keys()
-        if any(entry.startswith(f"{index}:") for entry in self._plan.skip):
-            missing = set()
-        if missing and not self.report.barriers and not self._plan.changed:
-            raise Barrier(f"does not import {min(missing)}, which it did in the recorded run")
-
-    def _compare_plugins(self, segment: Segment, modules: list[str]) -> None:
-        """What is a plugin must not have become one that has a hand in what comes after it."""
-        record, changed = self._plan.record, self._plan.changed
-        for name in modules:
-            module = sys.modules.get(name)
-            file = peek(module, "__file__")
-            is_conftest = segment.kind == "conftest" and file == segment.path
-            if not isinstance(module, types.ModuleType) or not (is_conftest or file in changed):
-                continue
-            hook = hooks.which_matter([module], lambda _: True, configured=True)
-            if hook is not None and record.hooks is None:
-                raise Barrier(f"{hook}, which the recorded run did not have, comes after it")
-            if is_conftest and file in changed and _directs_collection(module):
-                raise Barrier("may have changed what is collected")
-
     def _inputs(self, added: Sequence[Entry]) -> None:
         for entry in added:
             if entry.origin and os.path.isabs(entry.origin):
@@ -553,86 +376,6 @@ class Replay:
                 if isinstance(directory, str):
                     self.report.directories.add(directory)
 
-    def _compare_generators(
-        self,
-        index: int,
-        added: Sequence[Entry],
-        before: dict[str, tuple[object, Callable[[], None]]],
-        effects: Effects,
-    ) -> None:
-        """A generator left in the same state by both executions was seeded: keep that state."""
-        for name, (state, restore) in census.generators().items():
-            if name in before and before[name][0] == state:
-                continue
-            key = f"{index}:{name}"
-            digest = hashlib.blake2b(repr(state).encode(), digest_size=8).hexdigest()
-            self.report.generators[key] = digest
-            if self._plan.generators.get(key) == digest:
-                effects.restore.append(restore)
-            elif name in before and key in self._plan.generators and self._is_of_project(added):
-                raise Barrier("draws random numbers at import that nobody has seeded")
-            elif name != "random":  # which is seeded anew by every fork
-                effects.restore.append(functools.partial(reseed, name))
-
-
-def _difference(before: dict[str, str], after: dict[str, str]) -> dict[str, str | None]:
-    return {
-        name: after.get(name)
-        for name in before.keys() | after.keys()
-        if before.get(name) != after.get(name)
-    }
-
-
-def _directs_collection(conftest: types.ModuleType) -> bool:
-    """Whether a conftest names plugins, or files to leave out (`_pytest.main`)."""
-    names = ("pytest_plugins", "collect_ignore", "collect_ignore_glob")
-    return any(peek(conftest, name) for name in names)
-
 
 def _failed(error: BaseException) -> str:
     return f"{type(error).__name__} when imported ahead of time"
-
-
-def _hook_modules(record: Record) -> set[str]:
-    """Modules that hooks, not test files, have imported in the recorded run."""
-    return {
-        name for segment in record.segments if segment.kind == "names" for name in segment.modules
-    }
-
-
-def _filter_warnings(record: Record) -> None:
-    """The filters under which pytest imports (`_pytest.warnings.catch_warnings_for_item`)."""
-    if not sys.warnoptions:
-        warnings.filterwarnings("always", category=DeprecationWarning)
-        warnings.filterwarnings("always", category=PendingDeprecationWarning)
-    apply_warning_filters(record.warning_filters, record.warning_options)
-
-
-def _path_with_root(path: Path, record: Record) -> list[str]:
-    """`sys.path` as `import_path` will leave it before it imports: a run does that part itself."""
-    if record.import_mode == "importlib":
-        return list(sys.path)
-    root = str(_package_root(path, record))
-    if record.import_mode == "append":
-        return [*sys.path, root] if root not in sys.path else list(sys.path)
-    return [root, *sys.path] if root != sys.path[0] else list(sys.path)
-
-
-def _package_root(path: Path, record: Record) -> Path:
-    resolve = getattr(_pytest.pathlib, "resolve_pkg_root_and_module_name", None)
-    if resolve is None:  # pytest 8.0
-        package = resolve_package_path(path)
-        return path.parent if package is None else package.parent
-    try:
-        root, _ = resolve(path, consider_namespace_packages=record.consider_namespace_packages)
-    except _pytest.pathlib.CouldNotResolvePathError:
-        return path.parent
-    return Path(root)
-
-
-def _import(path: Path, record: Record) -> None:
-    """As `_pytest.python.importtestmodule` and `_importconftest` do."""
-    options: dict[str, Any] = {"mode": record.import_mode, "root": Path(record.root)}
-    if "consider_namespace_packages" in inspect.signature(import_path).parameters:
-        options["consider_namespace_packages"] = record.consider_namespace_packages
-    import_path(path, **options)

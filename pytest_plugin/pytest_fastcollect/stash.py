@@ -12,6 +12,7 @@ import builtins
 import gc
 import importlib.abc
 import importlib.machinery
+import operator
 import os
 import sys
 import types
@@ -36,6 +37,8 @@ ABSENT: Any = object()
 def changed_builtins(before: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     """How the built-in names differ from `before`, as `Effects` keeps it."""
     now = vars(builtins)
+    if list(before) == list(now) and all(map(operator.is_, before.values(), now.values())):
+        return {}
     return {
         name: (before.get(name, ABSENT), now.get(name, ABSENT))
         for name in before.keys() | now.keys()

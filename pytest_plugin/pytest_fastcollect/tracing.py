@@ -86,7 +86,20 @@ def traced_environ() -> Iterator[Reads]:
         os.environb.__class__ = original  # type: ignore[assignment]
 
 
-def snapshot_environ() -> dict[str, str]:
+def raw_environ() -> dict[bytes, bytes]:
     """The environment, without being seen to read it."""
     data: dict[bytes, bytes] = os.environ._data  # type: ignore[attr-defined]
-    return {os.fsdecode(name): os.fsdecode(value) for name, value in data.items()}
+    return dict(data)
+
+
+def environ_changes(before: dict[bytes, bytes]) -> dict[str, str | None]:
+    """What became of the variables since: those set, and those removed (None)."""
+    after = raw_environ()
+    if before == after:
+        return {}
+    changed = {name: after.get(name) for name in before.keys() | after.keys()}
+    return {
+        os.fsdecode(name): None if value is None else os.fsdecode(value)
+        for name, value in changed.items()
+        if before.get(name) != value
+    }

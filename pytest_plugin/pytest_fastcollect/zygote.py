@@ -25,8 +25,10 @@ from fastcollect_lsp import protocol
 from fastcollect_lsp.protocol import RunRequest
 
 from . import run_child
+from .checks import Unattributed
 from .identity import identity
-from .replay import Barrier, Plan, Replay
+from .plan import Barrier, Plan
+from .replay import Replay
 from .run_child import Refused
 from .stash import Stash
 from .state import Active
@@ -181,6 +183,9 @@ class Checkpoint:
             os.chdir(grow.plan.record.cwd)
             replay = Replay(grow.plan, self.stash, announce)
             replay.run()
+        except Unattributed:
+            self.tell(event="careful")
+            os._exit(0)
         except BaseException as error:
             reason = str(error) if isinstance(error, Barrier) else repr(error)
             module = error.module if isinstance(error, Barrier) else None
@@ -295,6 +300,7 @@ def _parse_plan(data: dict[str, Any]) -> Plan:
         probe=bool(data["probe"]),
         environ=dict(data["environ"]),
         generators=dict(data["generators"]),
+        careful=bool(data["careful"]),
         libraries=int(data["libraries"]),
     )
 
