@@ -130,6 +130,8 @@ def _observer() -> str | None:
         return "-X importtime measures imports"
     if "pydevd" in sys.modules or "debugpy" in sys.modules:
         return "a debugger is active"
+    if vars(sys.modules["__main__"]).get("__warningregistry__"):
+        return "the script has shown a warning"  # as `pytest.console_main()` does: once is enough
     for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
         if os.environ.get(name):
             return f"{name} is set: coverage measures imports"

@@ -129,6 +129,14 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     return result
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_internalerror(excrepr: object, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+    """Show what pytest shows without us."""
+    from . import tracebacks
+
+    tracebacks.clean_report(excrepr, excinfo)
+
+
 def _time_in_collected_line(config: pytest.Config, state: State) -> None:
     """`TerminalReporter.report_collect` builds its line itself: add to it as it is written."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")

@@ -58,6 +58,17 @@ def test_programs(program: str, name: str, project: MakeProject) -> None:
     assert not bench.servers()
 
 
+def test_a_warning_that_was_shown_is_not_shown_again(project: MakeProject) -> None:
+    """The script runs in the caller before anybody can ask whether the run is handed over."""
+    old = "import sys, warnings\nfrom _pytest.config import _console_main\n"
+    old += "warnings.warn('old script')\nsys.exit(_console_main())\n"
+    bench = project({**FILES, "bin/pytest": old})
+    bench.warm_up()
+    done = run(bench, "bin/pytest", "-v")
+    assert "cold: the script has shown a warning" in done.stdout
+    assert done.stdout.count("UserWarning: old script") == 1, done.stdout
+
+
 def test_trace(project: MakeProject, tmp_path: Path) -> None:
     bench = project(FILES)
     # Without a directory of its own `trace` writes beside every module, ours included.
