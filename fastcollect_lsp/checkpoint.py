@@ -29,6 +29,22 @@ MAX_CHANGES = 5
 """Times that something is begun again because a file was edited meanwhile."""
 START_TIMEOUT = 60.0
 """Seconds for the zygote to have imported pytest."""
+START = """
+from pytest_fastcollect.zygote import main
+run = main({})
+try:
+    run.start.function(*run.start.arguments)
+except BaseException as error:
+    run.end(error)
+    raise
+else:
+    run.end(None)
+"""
+"""What a zygote executes, with the number of its descriptor.
+
+A run begins from here, and not from any function of ours, because whoever walks the stack walks it
+to its end: `faulthandler`, `pdb`'s `where`, `inspect.stack()`. One frame is the least there can be.
+"""
 
 
 @dataclass
@@ -131,7 +147,7 @@ async def _start(identity: str, environ: dict[str, str]) -> Checkpoint:
         os.path.join(wanted["prefix"], "bin", "python"),
         *wanted["options"],
         "-c",
-        f"from pytest_fastcollect.zygote import main; main({theirs.fileno()})",
+        START.format(theirs.fileno()),
     ]
     if not os.path.exists(command[0]):
         command[0] = wanted["executable"]

@@ -141,8 +141,14 @@ def hand_over(where: Place, request: RunRequest) -> Cold:  # noqa: RET503
         return Cold(str(error))
     if connection is None:
         return Cold("no server yet", starting=True)
+    inherited = _inherited()
+    if len(inherited) > protocol.MAX_INHERITED:
+        connection.close()
+        return Cold(f"{len(inherited)} descriptors are open")
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours:
+        # The first thing that the run child reads; it goes from here to there directly.
+        socket.send_fds(ours, [" ".join(["descriptors", *map(str, inherited)]).encode()], inherited)
         with connection:
             try:
                 with theirs:
@@ -160,6 +166,17 @@ def hand_over(where: Place, request: RunRequest) -> Cold:  # noqa: RET503
             if isinstance(cold, Cold):
                 return cold
         _shadow(ours, cold)
+
+
+def _inherited() -> list[int]:
+    """Descriptors beyond the standard streams that whoever started this process left open for it:
+    those that Python opens are closed on exec."""
+    found = []
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # the one of the listing itself
+            if int(name) > 2 and os.get_inheritable(int(name)):
+                found.append(int(name))
+    return sorted(found)
 
 
 def _open_or_null(fd: int) -> int:
@@ -222,7 +239,10 @@ def _await_ready(connection: socket.socket, channel: socket.socket) -> Cold | _R
 
 
 def _receive_message(channel: socket.socket) -> tuple[str, list[int]]:
-    data, fds, _, _ = socket.recv_fds(channel, 4096, 1)
+    try:
+        data, fds, _, _ = socket.recv_fds(channel, 4096, 1)
+    except ConnectionResetError:  # closed, with something of ours not read
+        return "", []
     for fd in fds:
         os.set_inheritable(fd, False)
     return data.decode("utf-8", "replace"), fds

@@ -21,6 +21,8 @@ MAX_CONTROL_FRAME = 64 << 20
 """Largest frame on the private pipes between server and checkpoints, in bytes."""
 HANDSHAKE_TIMEOUT = 5.0
 """Seconds within which a peer of the public socket has to have said what it wants."""
+MAX_INHERITED = 250
+"""Descriptors beyond the standard ones that a run can take over (Linux: 253 in one message)."""
 RUN_FDS = 4
 """Descriptors that travel with a run request: stdin, stdout, stderr, run channel."""
 
@@ -195,6 +197,8 @@ class RunRequest:
     affinity: list[int]
     streams: list[Stream | None]
     key: RunKey
+    executables: list[str]
+    """`sys.executable` and `sys._base_executable`: an environment's interpreter has many names."""
     run: str = ""
     """The id that the server has given this run, if it was the server that began it."""
 

@@ -42,7 +42,7 @@ def judge(config: pytest.Config, auto: bool | None, *, vouched: bool = False) ->
             return Verdict(cold="switched off", wanted=False)
         if auto is None and os.environ.get("CI"):
             return Verdict(cold="CI is set; ask with --fastcollect-auto-daemon", wanted=False)
-    return Verdict(cold=_observer() or _measuring(config))
+    return Verdict(cold=_observer() or _measuring(config) or _in_background())
 
 
 def _is_program(config: pytest.Config) -> bool:
@@ -135,6 +135,17 @@ def _observer() -> str | None:
     for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
         if os.environ.get(name):
             return f"{name} is set: coverage measures imports"
+    return None
+
+
+def _in_background() -> str | None:
+    """A job in the background of a terminal is stopped when it reads from it; a run child is none
+    of that terminal's jobs and would take what is typed for the shell."""
+    try:
+        if os.isatty(0) and os.tcgetpgrp(0) != os.getpgrp():
+            return "in the background of a terminal"
+    except OSError:
+        pass  # not the terminal of this session: it has no jobs of ours
     return None
 
 

@@ -48,6 +48,7 @@ def run_request(config: pytest.Config, run: str) -> RunRequest:
         affinity=sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
         streams=[_stream(sys.stdin), _stream(sys.stdout), _stream(sys.stderr)],
         key=run_key(config),
+        executables=[sys.executable, getattr(sys, "_base_executable", sys.executable)],
         run=run,
     )
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from .known import STARTUP_VARIABLES
+from .known import READ_AT_EACH_USE, STARTUP_VARIABLES
 from .startup import startup_state
 
 _NAMESPACES = ("mnt", "pid", "net", "user", "ipc", "uts", "cgroup")
@@ -17,7 +17,11 @@ _NAMESPACES = ("mnt", "pid", "net", "user", "ipc", "uts", "cgroup")
 
 def startup_environment(environ: dict[str, str]) -> dict[str, str]:
     """The part of an environment that only a new process can take over."""
-    return {name: environ[name] for name in sorted(environ) if name.startswith(STARTUP_VARIABLES)}
+    return {
+        name: environ[name]
+        for name in sorted(environ)
+        if name.startswith(STARTUP_VARIABLES) and name not in READ_AT_EACH_USE
+    }
 
 
 def identity(environ: dict[str, str]) -> str:

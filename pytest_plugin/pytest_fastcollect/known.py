@@ -66,3 +66,7 @@ STARTUP_VARIABLES = (
 """Prefixes of environment variables that C code reads, most of them once: when the process starts
 or the library is loaded. No read of theirs can be traced. Those that differ from one terminal to
 another (DISPLAY, XDG_SESSION_ID) must not be here: each would have warm processes of its own."""
+
+READ_AT_EACH_USE = frozenset(("PYTHONBREAKPOINT",))
+"""Variables that begin like those but are read whenever they matter, from the environment as it is
+then."""

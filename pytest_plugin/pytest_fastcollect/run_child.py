@@ -14,12 +14,15 @@ import socket
 import sys
 import threading
 import types
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, TextIO
 
+from fastcollect_lsp import protocol
 from fastcollect_lsp.protocol import RunRequest, Stream
 
-from . import bytecode
+from . import bytecode, terminal
 from .stash import Stash
 
 
@@ -27,8 +30,9 @@ class Refused(Exception):
     """This process cannot become what the caller is; its text says why."""
 
 
-def become(request: RunRequest, fds: list[int], channel: socket.socket) -> None:
-    """Take over descriptors, environment and the rest. Returns when the caller has said `go`.
+def become(request: RunRequest, fds: list[int], channel: socket.socket) -> socket.socket:
+    """Take over descriptors, environment and the rest. Returns when the caller has said `go`, with
+    the channel where it is now.
 
     Raises Refused where something cannot be taken over; ends the process if the caller went away.
     """
@@ -46,11 +50,13 @@ def become(request: RunRequest, fds: list[int], channel: socket.socket) -> None:
         if stream is None:
             with contextlib.suppress(OSError):
                 os.close(number)
+    channel = _descriptors(channel)
     os.environ.clear()
     os.environ.update(request.env)
     sys.argv[:] = request.argv
     sys.orig_argv[:] = request.orig_argv
     sys.path[:] = request.sys_path
+    sys.executable, sys._base_executable = request.executables  # type: ignore[attr-defined]
     _streams(request.streams)
     pidfd = _pidfd()
     socket.send_fds(channel, [f"ready {os.getpid()}".encode()], [pidfd] if pidfd >= 0 else [])
@@ -60,6 +66,42 @@ def become(request: RunRequest, fds: list[int], channel: socket.socket) -> None:
         os._exit(0)
     # The caller never writes after `go`, and its end closes early only if it is killed.
     die_with_peer(channel, -os.getpgrp())
+    return channel
+
+
+def _descriptors(channel: socket.socket) -> socket.socket:
+    """Take over what the caller has inherited beyond its standard streams (a shell's `3<file`,
+    make's job server), under the same numbers, and put the channel where no run looks for one."""
+    data, fds, flags, _ = socket.recv_fds(channel, 4096, protocol.MAX_INHERITED)
+    word, *numbers = data.decode("ascii").split()
+    wanted = [int(number) for number in numbers]
+    if word != "descriptors" or len(fds) != len(wanted) or flags & socket.MSG_CTRUNC:
+        raise Refused("its descriptors did not arrive")
+    try:
+        moved = _move(channel.detach(), wanted)
+        above = max([2, *wanted, *fds]) + 1
+        parked = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, above) for fd in fds]
+        for fd in fds:
+            os.close(fd)
+        for fd, number in zip(parked, wanted, strict=True):
+            os.dup2(fd, number)
+            os.close(fd)
+    except OSError as error:
+        raise Refused(f"its descriptors cannot be taken over ({error.strerror})") from None
+    return socket.socket(fileno=moved)
+
+
+_HIGHEST = 1024
+"""Descriptors from here on would make a process' table of them larger."""
+
+
+def _move(fd: int, wanted: list[int]) -> int:
+    """Move a descriptor out of the way: high, because runs get the lowest there are."""
+    highest = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], _HIGHEST) - 1
+    place = next(number for number in range(highest, 2, -1) if number not in wanted)
+    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, place)
+    os.close(fd)
+    return moved
 
 
 def _pidfd() -> int:
@@ -129,8 +171,11 @@ def _streams(streams: list[Stream | None]) -> None:
         new = None if stream is None else _open_stream(number, name, stream)
         setattr(sys, name, new)
         setattr(sys, f"__{name}__", new)
-    # The main thread remembers the stream that it was started with (`Thread.__init__`).
-    threading.main_thread()._stderr = sys.stderr  # type: ignore[attr-defined]
+    # The main thread remembers the stream that it was started with (`Thread.__init__`), and
+    # before Python 3.13 the number of the thread that forked this one.
+    thread: Any = threading.main_thread()
+    thread._stderr = sys.stderr
+    thread._set_native_id()
 
 
 def _open_stream(fd: int, name: str, stream: Stream) -> TextIO:
@@ -172,8 +217,8 @@ def _unfreeze_when_looked_at() -> None:
     gc.get_objects, gc.get_referrers = all_objects, all_referrers
 
 
-def run(request: RunRequest, stash: Stash) -> NoReturn:
-    """Run the caller's command line; raises SystemExit as the interpreter's own start would."""
+def prepare(request: RunRequest, stash: Stash) -> Start:
+    """Have everything as at the first line of the caller's script; what is to be called then."""
     if stash.uses_collector(below=request.cwd):
         gc.unfreeze()  # tests that look at the collector find every object, at the price of time
     else:
@@ -181,41 +226,49 @@ def run(request: RunRequest, stash: Stash) -> NoReturn:
     bytecode.distrust()  # an edit may be seen first by this run, and must be seen
     stash.hide()
     stash.install()
+    terminal.lend(stash)
     main = types.ModuleType("__main__")
-    main.__dict__["__builtins__"] = __builtins__
+    fresh = {"__annotations__": {}, "__builtins__": __builtins__}
+    main.__dict__.update(
+        {name: fresh[name] for name in vars(sys.modules["__main__"]) if name in fresh}
+    )
     sys.modules["__main__"] = main
-    try:
-        _execute(request.argv[0], main)
-    except Exception as error:
-        _print_uncaught(error)
-        raise SystemExit(1) from None
-    raise SystemExit(0)
-
-
-def _execute(script: str, main: types.ModuleType) -> None:
-    """Run `python -m pytest` or the console script as `__main__`."""
+    script = request.argv[0]
     if Path(script).parts[-2:] == ("pytest", "__main__.py"):
         sys.argv[0] = "-m"  # what runpy finds there before it looks the module up
-        runpy._run_module_as_main("pytest")  # type: ignore[attr-defined]
-        return
+        return Start(runpy._run_module_as_main, ("pytest",))  # type: ignore[attr-defined]
     source = Path(script).read_bytes()
     main.__dict__.update(
         __file__=script,
         __cached__=None,
         __loader__=_script_loader(script),
-        __annotations__={},
     )
-    exec(compile(source, script, "exec"), main.__dict__)
+    return Start(exec, (compile(source, script, "exec"), main.__dict__))
 
 
-def _print_uncaught(error: Exception) -> None:
-    """As the interpreter does (`PyErr_PrintEx`), but without our own frames, which come first."""
-    traceback = error.__traceback__
-    while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
-        traceback = traceback.tb_next
-    error.__traceback__ = traceback
-    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, traceback
-    sys.excepthook(type(error), error, traceback)
+@dataclass(frozen=True)
+class Start:
+    """The call that is the run: `python -m pytest`, or the console script."""
+
+    function: Callable[..., object]
+    arguments: tuple[object, ...]
+
+
+def hide_our_frame() -> None:
+    """Have what the run is about to die of printed as the interpreter would without us: the first
+    frame of its traceback is that of the zygote's own start."""
+    show = sys.excepthook
+
+    def excepthook(
+        kind: type[BaseException], error: BaseException, traceback: types.TracebackType | None
+    ) -> None:
+        sys.excepthook = show
+        if traceback is not None:
+            traceback = traceback.tb_next
+        error.__traceback__ = sys.last_traceback = traceback
+        show(kind, error, traceback)
+
+    sys.excepthook = excepthook
 
 
 def _script_loader(script: str) -> object:

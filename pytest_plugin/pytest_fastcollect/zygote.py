@@ -1,7 +1,7 @@
 """The zygote and its checkpoints: processes that wait at a point of a run to be forked.
 
-Started by the server as `python -c "from pytest_fastcollect.zygote import main; main(FD)"`. Single
-threaded. Talks to the server over one Unix socket; ends when that closes and no run is left.
+Started by the server (`fastcollect_lsp.checkpoint.START`). Single threaded. Talks to the server
+over one Unix socket; ends when that closes and no run is left.
 
 Messages from the server are objects with `do`: grow, run, exit. Messages to it have `event`.
 """
@@ -305,12 +305,31 @@ def _parse_plan(data: dict[str, Any]) -> Plan:
     )
 
 
-def _become(become: _Become, stash: Stash) -> NoReturn:
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What a run child has to do, for the interpreter's first statement to call."""
+
+    start: run_child.Start
+    channel: int
+
+    def end(self, error: BaseException | None) -> None:
+        """The last word before the process ends as Python ends, by `error` if there is one."""
+        if error is None:
+            _announce(self.channel, 0)
+        elif isinstance(error, SystemExit):
+            _announce(self.channel, error.code)
+        else:
+            run_child.hide_our_frame()
+            if isinstance(error, Exception):
+                _announce(self.channel, 1)
+
+
+def _become(become: _Become, stash: Stash) -> Run:
     channel = become.channel
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)
     try:
-        run_child.become(become.request, become.fds, channel)
+        channel = run_child.become(become.request, become.fds, channel)
     except Refused as refused:
         with contextlib.suppress(OSError):
             channel.send(f"refuse {refused}".encode()[:4000])
@@ -321,11 +340,7 @@ def _become(become: _Become, stash: Stash) -> NoReturn:
     Active.record = become.record
     Active.run = become.request.run
     fd = channel.detach()  # a socket would be warned of at the end, where warnings are shown
-    try:
-        run_child.run(become.request, stash)
-    except SystemExit as stop:
-        _announce(fd, stop.code)
-        raise
+    return Run(run_child.prepare(become.request, stash), fd)
 
 
 def _announce(channel: int, code: object) -> None:
@@ -335,10 +350,11 @@ def _announce(channel: int, code: object) -> None:
         os.write(channel, f"exit {status}".encode())
 
 
-def main(fd: int) -> NoReturn:
-    """The life of the zygote, of the checkpoints forked from it, and of the run children."""
+def main(fd: int) -> Run:
+    """The life of the zygote and of the checkpoints forked from it; returns in run children."""
     if sys.path and sys.path[0] == "":
         del sys.path[0]
+        sys.path_importer_cache.pop(os.getcwd(), None)
     _pytest.config.get_config()  # imports what every run imports
     checkpoint = Checkpoint(socket.socket(fileno=fd), Stash())
     checkpoint.tell(
@@ -358,5 +374,5 @@ def main(fd: int) -> NoReturn:
     while True:
         became = checkpoint.wait()
         if isinstance(became, _Become):
-            _become(became, checkpoint.stash)
+            return _become(became, checkpoint.stash)
         checkpoint.grow(became)

@@ -54,7 +54,9 @@ def test_read_by_c_code(name: str) -> None:
     assert identity({name: "1"}) != identity({})
 
 
-@pytest.mark.parametrize("name", ["DISPLAY", "XDG_SESSION_ID", "TERM", "COLUMNS", "SHLVL", "PWD"])
+@pytest.mark.parametrize(
+    "name", ["DISPLAY", "XDG_SESSION_ID", "TERM", "COLUMNS", "SHLVL", "PWD", "PYTHONBREAKPOINT"]
+)
 def test_differs_from_terminal_to_terminal(name: str) -> None:
     """Two terminals share warm processes."""
     assert startup_environment({name: "1"}) == {}

@@ -38,7 +38,7 @@ def request(key: RunKey = KEY, /, **env: str) -> RunRequest:
     return RunRequest(
         argv=[], orig_argv=[], cwd="/p", env=env, sys_path=[], identity="{}", umask=0o22,
         ignored_signals=[], blocked_signals=[], rlimits={}, nice=0, affinity=[],
-        streams=[None, None, None], key=key,
+        streams=[None, None, None], key=key, executables=[],
     )  # fmt: skip
 
 
