@@ -21,6 +21,8 @@ class Result:
     state: str
     duration: float = 0.0
     messages: list[wire.Message] = field(default_factory=list)
+    summaries: list[str] = field(default_factory=list)
+    """The exception of each message, in a line or a few."""
 
 
 @dataclass
@@ -46,7 +48,8 @@ class Outcomes:
             yield from self._phase(report)
         elif isinstance(report, reports.CollectionFailed):
             message = message_of(report.failure)
-            self.results[clean(report.id)] = Result("errored", 0.0, [message])
+            summary = clean(report.failure.summary)
+            self.results[clean(report.id)] = Result("errored", 0.0, [message], [summary])
             yield wire.Failed(clean(report.id), [message], 0.0, "errored")
         elif isinstance(report, reports.Trouble):
             yield wire.Output(f"{clean(report.text)}\r\n")
@@ -67,10 +70,12 @@ class Outcomes:
             return
         if report.failure is not None and state in ("failed", "errored"):
             messages = [message_of(report.failure, report.subtest)]
+            summaries = [clean(report.failure.summary)]
             if before is not None:
                 messages = [*before.messages, *messages]
+                summaries = [*before.summaries, *summaries]
             worst = max(state, before.state if before else state, key=_RANK.__getitem__)
-            self.results[nodeid] = Result(worst, duration, messages)
+            self.results[nodeid] = Result(worst, duration, messages, summaries)
             event = "errored" if worst == "errored" else "failed"
             yield wire.Failed(nodeid, messages, duration, event)  # type: ignore[arg-type]
         elif before is not None and _RANK[before.state] > _RANK[state]:

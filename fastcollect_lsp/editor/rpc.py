@@ -43,6 +43,7 @@ from pygls.protocol import (
 )
 
 from fastcollect_lsp.editor import codec, framing, wire
+from fastcollect_lsp.editor.clientside import ClientSide
 from fastcollect_lsp.editor.documents import EditorWorkspace
 
 logger = logging.getLogger(__name__)
@@ -202,11 +203,15 @@ class EditorProtocol(LanguageServerProtocol):
         result = yield from super().lsp_initialize(params)
         self._workspace = EditorWorkspace.like(self.workspace)
         capabilities = result.capabilities
-        capabilities.experimental = {"fastcollect": {"version": wire.PROTOCOL_VERSION}}
-        # pygls announces these always.
-        capabilities.workspace = None
-        if not self.fm.commands:
-            capabilities.execute_command_provider = None
+        capabilities.experimental = {
+            "fastcollect": {"version": wire.PROTOCOL_VERSION},
+            "runnables": {"kinds": ["shell"]},
+        }
+        capabilities.workspace = None  # pygls announces this always
+        # Clients make commands of their own of those announced: not where they have them already.
+        theirs = ClientSide.of(params.capabilities).commands
+        ours = [name for name in self.fm.commands if name not in theirs]
+        capabilities.execute_command_provider = types.ExecuteCommandOptions(ours)
         return result
 
     @lsp_method(types.EXIT)

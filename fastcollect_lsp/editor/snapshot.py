@@ -138,6 +138,10 @@ class Snapshot:
         head = b'{"generation":%d,"tests":[' % self.generation
         return orjson.Fragment(head + items + b"]}")
 
+    def children(self, parent: wire.NodeId | None, root: str) -> list[PlainItem]:
+        """The items right below `parent`, or those without a parent."""
+        return list(select(self._below(parent, root), parent, 1))
+
     def _below(self, parent: wire.NodeId | None, root: str) -> Iterator[PlainItem]:
         """Items among which all are that lie below `parent`, parents first."""
         if parent is None:

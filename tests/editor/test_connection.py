@@ -49,7 +49,19 @@ async def test_announces_what_exists_and_no_more(server: Server) -> None:
         "textDocumentSync": {"openClose": True, "change": 2, "save": {"includeText": False}},
         "documentSymbolProvider": True,
         "workspaceSymbolProvider": {"resolveProvider": False},
-        "experimental": {"fastcollect": {"version": 1}},
+        "codeLensProvider": {"resolveProvider": False},
+        "codeActionProvider": {"codeActionKinds": ["source.test"]},
+        "executeCommandProvider": {
+            "commands": [
+                f"fastcollect.{name}"
+                for name in (
+                    *("run", "runFile", "runLast", "runFailed"),
+                    *("cancel", "showOutput", "debug"),
+                )
+            ]
+        },
+        "inlayHintProvider": {"resolveProvider": False},
+        "experimental": {"fastcollect": {"version": 1}, "runnables": {"kinds": ["shell"]}},
     }
 
 

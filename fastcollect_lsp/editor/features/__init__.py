@@ -1,8 +1,7 @@
 """What editors can ask for, one module per subject.
 
 Each module's `register(server, peer)` adds its methods to one connection; a method that is not
-registered is not announced. Later subjects (lenses) are further modules
-in `FEATURES`. docs/protocol.md describes them all and changes together with them.
+registered is not announced. docs/protocol.md describes them all and changes together with them.
 """
 
 from __future__ import annotations
@@ -10,10 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fastcollect_lsp.editor.features import (
+    actions,
+    commands,
     coverage,
     diagnostics,
     discovery,
+    explorer,
+    hints,
+    lenses,
     lifecycle,
+    progress,
+    runnables,
     running,
     status,
     symbols,
@@ -33,4 +39,11 @@ FEATURES: tuple[Callable[[EditorServer, EditorPeer], None], ...] = (
     diagnostics.register,
     running.register,
     coverage.register,
+    lenses.register,
+    actions.register,
+    commands.register,
+    progress.register,
+    hints.register,
+    runnables.register,
+    explorer.register,
 )

@@ -14,6 +14,13 @@ def register(server: EditorServer, peer: EditorPeer) -> None:
     @server.feature(types.INITIALIZE)
     def initialize(params: types.InitializeParams) -> None:
         peer.learn(params)
+        peer.options(params.initialization_options)
+
+    def follow_runs() -> None:
+        peer.results.begin(peer.host.runs)
+        peer.at_end(peer.results.end)
+
+    peer.at_beginning(follow_runs)
 
     @server.feature(types.INITIALIZED)
     def initialized(_: types.InitializedParams) -> None:

@@ -116,8 +116,13 @@ class Running(Listener):
             raise RunFailed(str(refused)) from None
 
     def _refuse_if_static(self) -> None:
-        if self._peer.static_only:
-            raise RunFailed("static only: nothing of this project is imported or run")
+        refuse_if_static(self._peer)
+
+
+def refuse_if_static(peer: EditorPeer) -> None:
+    """Raises RunFailed where nothing may be imported."""
+    if peer.static_only:
+        raise RunFailed("static only: nothing of this project is imported or run")
 
 
 def known(peer: EditorPeer, ids: Sequence[str]) -> list[str]:

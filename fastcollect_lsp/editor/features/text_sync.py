@@ -25,6 +25,7 @@ def register(server: EditorServer, peer: EditorPeer) -> None:
         if path := module_path(uri := params.text_document.uri):
             document = server.workspace.get_text_document(uri)
             peer.buffers.edited(path, lambda: document.source)
+        peer.edited(params.text_document.uri, params.content_changes)
 
     @server.feature(types.TEXT_DOCUMENT_DID_SAVE, types.SaveOptions(include_text=False))
     def did_save(params: types.DidSaveTextDocumentParams) -> None:
