@@ -22,7 +22,7 @@ export default defineConfig(
   {
     // The pure modules: no editor, no effects. What they need of the world is passed in.
     files: [
-      "src/{collation,environment,interpreter,presentation,problem,project,restarts,sync,tree,wire}.ts",
+      "src/{collation,description,environment,failure,held,interpreter,presentation,problem,project,restarts,selection,sync,tree,wire}.ts",
     ],
     rules: {
       "no-restricted-imports": [

@@ -286,6 +286,14 @@ class RunProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class Outdated:
+    """What tests depend on has changed on disk: their results are those of before."""
+
+    uris: Sequence[Uri]
+    """Test files that changed, or import, directly or not, what did."""
+
+
+@dataclass(frozen=True, slots=True)
 class ResolveRunParams:
     """Asks what to start, where the client starts things itself."""
 
@@ -443,6 +451,7 @@ METHODS: tuple[Method, ...] = (
     Method("fastcollect/cancelRun", "client", CancelRunParams, bool, 1),
     Method("fastcollect/runStarted", "server", RunStarted, None, 1),
     Method("fastcollect/runProgress", "server", RunProgress, None, 1),
+    Method("fastcollect/outdated", "server", Outdated, None, 1),
     Method("fastcollect/resolveRun", "client", ResolveRunParams, ResolveRunResult, 1),
     Method("fastcollect/coverage", "client", CoverageParams, CoverageResult, 1),
     Method("fastcollect/status", "client", None, Status, 1),

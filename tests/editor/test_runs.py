@@ -369,6 +369,14 @@ async def test_continuous_run(make: Make) -> None:
         assert await client.request("fastcollect/cancelRun", {"runId": "c"}) is False
 
 
+async def test_results_are_outdated_by_what_is_imported(make: Make) -> None:
+    bench = make(FOLLOWED)
+    async with lsp(bench) as client:
+        bench.write({"helper.py": "NUMBERS = [7]\n"})
+        outdated = await client.notification("fastcollect/outdated")
+        assert outdated == {"uris": [(bench.root / "test_follows.py").as_uri()]}
+
+
 async def test_nothing_is_imported_static_only(make: Make) -> None:
     bench = make({"test_marks.py": "open('imported', 'w').close()\ndef test_it(): ...\n"})
     async with lsp(bench, option="--static-only") as client:

@@ -37,8 +37,8 @@ export function serverCommand(python: string, machine: Machine): ServerCommand {
     : { program, args: [], installed: true };
 }
 
-/** What a user types to install the server into an environment. */
-export function installCommand(python: string): string {
+/** What a user types to install packages into an environment. */
+export function installCommand(python: string, packages = PACKAGE): string {
   const quoted = /^[\w./\\:+-]+$/.test(python) ? python : `"${python}"`;
-  return `${quoted} -m pip install ${PACKAGE}`;
+  return `${quoted} -m pip install ${packages}`;
 }

@@ -1,23 +1,18 @@
 /** Entry points of the extension. */
 
 import * as vscode from "vscode";
+import { registerCommands } from "./commands";
+import { registerDebugging } from "./debugging";
 import { Folders } from "./folders";
-import { RESTART_SERVER, SHOW_LOGS } from "./statusItem";
 
 let folders: Folders | undefined;
 
 /** Called by VS Code once one of the activation events in package.json has happened. */
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
   const log = vscode.window.createOutputChannel("pytest-fastcollect", { log: true });
-  const opened = new Folders(log);
+  const opened = new Folders(log, extensionVersion(context));
   folders = opened;
-  context.subscriptions.push(
-    log,
-    vscode.commands.registerCommand(SHOW_LOGS, () => {
-      log.show();
-    }),
-    vscode.commands.registerCommand(RESTART_SERVER, async () => opened.restart()),
-  );
+  context.subscriptions.push(log, registerDebugging(), registerCommands(opened, log));
   await opened.open();
 }
 
@@ -25,4 +20,8 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
 export async function deactivate(): Promise<void> {
   await folders?.close();
   folders = undefined;
+}
+
+function extensionVersion({ extension }: vscode.ExtensionContext): string {
+  return String((extension.packageJSON as { version: unknown }).version);
 }

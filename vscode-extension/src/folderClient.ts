@@ -13,6 +13,7 @@ import { readSettings } from "./settings";
 import type { StatusItem } from "./statusItem";
 import type { SyncEffect, SyncEvent } from "./sync";
 import { INITIAL_SYNC, step } from "./sync";
+import type { FolderRuns } from "./folderRuns";
 import type { FolderTests } from "./testController";
 import { PROTOCOL_VERSION } from "./wire";
 
@@ -22,6 +23,7 @@ const START_DEADLINE_MS = 60_000;
 /** What a folder's client reports to. */
 export interface FolderViews {
   readonly tests: FolderTests;
+  readonly runs: FolderRuns;
   readonly status: StatusItem;
   readonly log: vscode.LogOutputChannel;
   notify(problem: Problem): void;
@@ -34,6 +36,7 @@ export class FolderClient {
   #client: ServerClient | undefined;
   /** What the latest client was started with. */
   #command: ServerCommand | undefined;
+  #python: string | undefined;
   #state: ClientState = { name: "stopped" };
   #since = performance.now();
   #sync = INITIAL_SYNC;
@@ -44,6 +47,15 @@ export class FolderClient {
     this.#folder = folder;
     this.#views = views;
     views.status.show(this.#state);
+  }
+
+  get state(): ClientState {
+    return this.#state;
+  }
+
+  /** The interpreter of the server that was started last. */
+  get python(): string | undefined {
+    return this.#python;
   }
 
   /** Connects, which starts the server if none is running; what stands in the way is shown, not thrown. */
@@ -70,15 +82,14 @@ export class FolderClient {
   /** Ends the server, also for others, and starts it again from the settings as they are then. */
   async restartServer(cause: string): Promise<void> {
     return this.#enqueue(async () => {
-      const command = this.#command;
-      await this.#stop(cause);
-      if (command !== undefined) {
-        await stopServer(command, this.#folder.uri.fsPath).catch((error: unknown) => {
-          this.#views.log.error(`${this.#folder.name}: stopping the server:`, error);
-        });
-      }
+      await this.#stopServer(cause);
       await this.#start(cause);
     });
+  }
+
+  /** Ends the server, also for others. */
+  async stopServer(cause: string): Promise<void> {
+    return this.#enqueue(async () => this.#stopServer(cause));
   }
 
   /** Asks for the whole tree again; a server that could not be started is tried again instead. */
@@ -112,6 +123,7 @@ export class FolderClient {
       return;
     }
     this.#command = launch.command;
+    this.#python = launch.python;
     const client = this.#connect(launch);
     this.#client = client;
     // A server that ends before it has answered makes `start` return or reject, with whatever it was
@@ -138,6 +150,16 @@ export class FolderClient {
     await endClient(client);
   }
 
+  async #stopServer(cause: string): Promise<void> {
+    const command = this.#command;
+    await this.#stop(cause);
+    if (command !== undefined) {
+      await stopServer(command, this.#folder.uri.fsPath).catch((error: unknown) => {
+        this.#views.log.error(`${this.#folder.name}: stopping the server:`, error);
+      });
+    }
+  }
+
   #connect(launch: Launch & { ready: true }): ServerClient {
     const { name } = this.#folder;
     const client = new ServerClient(this.#folder, launch.command, this.#views.log, (reason) => {
@@ -160,6 +182,21 @@ export class FolderClient {
         this.#enter({ name: "running", status }, "told");
       }
     });
+    client.whenTold("fastcollect/runStarted", (started) => {
+      if (client === this.#client) {
+        this.#views.runs.started(started);
+      }
+    });
+    client.whenTold("fastcollect/runProgress", (progress) => {
+      if (client === this.#client) {
+        void this.#views.runs.progress(client, progress);
+      }
+    });
+    client.whenTold("fastcollect/outdated", ({ uris }) => {
+      if (client === this.#client) {
+        this.#views.tests.outdate(uris);
+      }
+    });
     return client;
   }
 
@@ -173,6 +210,7 @@ export class FolderClient {
       await this.#fail(serverIncompatible(program, client.announcedVersion, PROTOCOL_VERSION));
     } else {
       this.#enter({ name: "running" }, "connected");
+      this.#views.runs.connected(client);
       await Promise.all([this.#askStatus(client), this.#dispatch({ type: "connected" })]);
     }
   }
@@ -189,6 +227,9 @@ export class FolderClient {
   }
 
   async #dispatch(event: SyncEvent): Promise<void> {
+    if (event.type === "disconnected" || event.type === "abandoned") {
+      this.#views.runs.disconnected();
+    }
     const [state, effects] = step(this.#sync, event);
     this.#sync = state;
     for (const effect of effects) {
@@ -197,11 +238,12 @@ export class FolderClient {
   }
 
   async #perform(effect: SyncEffect): Promise<void> {
-    const { log, tests } = this.#views;
+    const { log, tests, runs } = this.#views;
     const { name } = this.#folder;
     if (effect.type === "show") {
       log.debug(`${name}: ${effect.changes.length} changes of the tree`);
       tests.apply(effect.changes);
+      runs.treeChanged();
       return;
     }
     const client = this.#client;
@@ -237,6 +279,10 @@ export class FolderClient {
     const from = this.#state.name;
     this.#state = state;
     this.#views.status.show(state);
+    this.#views.tests.describeFolder(
+      state.name === "starting",
+      state.name === "failed" ? state.problem.message : undefined,
+    );
     if (from !== state.name) {
       const now = performance.now();
       const spent = Math.round(now - this.#since);

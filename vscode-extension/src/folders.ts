@@ -2,16 +2,24 @@
 
 import path from "node:path";
 import * as vscode from "vscode";
+import { describeAll } from "./description";
 import { FolderClient } from "./folderClient";
+import { FolderRuns } from "./folderRuns";
 import { notify } from "./notification";
 import { FOREIGN_GLOB, marksProject, PROJECT_GLOBS } from "./project";
-import { INTERPRETER } from "./settings";
+import { Profiles } from "./profiles";
+import { refused } from "./refusal";
+import { INTERPRETER, PROFILES, readSettings } from "./settings";
 import { StatusItem } from "./statusItem";
+import type { FolderTests } from "./testController";
 import { TestExplorer } from "./testController";
+import type { RunKind } from "./wire";
 
 interface Project {
   readonly folder: vscode.WorkspaceFolder;
   readonly client: FolderClient;
+  readonly tests: FolderTests;
+  readonly runs: FolderRuns;
   readonly status: StatusItem;
 }
 
@@ -19,14 +27,22 @@ interface Project {
 export class Folders {
   readonly #log: vscode.LogOutputChannel;
   readonly #explorer: TestExplorer;
+  readonly #profiles: Profiles;
   readonly #projects = new Map<string, Project>();
   readonly #listeners: vscode.Disposable;
 
-  constructor(log: vscode.LogOutputChannel) {
+  readonly #version: string;
+
+  /** @param version the extension's */
+  constructor(log: vscode.LogOutputChannel, version: string) {
     this.#log = log;
+    this.#version = version;
     this.#explorer = new TestExplorer(async () => {
       await this.#each(async ({ client }) => client.refresh());
     });
+    this.#profiles = new Profiles(this.#explorer.controller, async (kind, name, request, token) =>
+      this.#run(kind, name, request, token),
+    );
     this.#listeners = vscode.Disposable.from(
       vscode.workspace.onDidChangeWorkspaceFolders(async ({ added, removed }) => {
         await Promise.all([
@@ -35,6 +51,9 @@ export class Folders {
         ]);
       }),
       vscode.workspace.onDidChangeConfiguration(async (event) => {
+        if (event.affectsConfiguration(PROFILES)) {
+          this.#nameProfiles();
+        }
         await this.#each(async ({ folder, client }) => {
           if (event.affectsConfiguration(INTERPRETER, folder.uri)) {
             await client.reconnect(`${INTERPRETER} changed`);
@@ -58,10 +77,32 @@ export class Folders {
     await this.#each(async ({ client }) => client.restartServer("asked for"));
   }
 
+  /** Ends all servers, also for others, until a restart is asked for. */
+  async stop(): Promise<void> {
+    await this.#each(async ({ client }) => client.stopServer("asked for"));
+  }
+
+  /** What is to be said of everything, in Markdown. */
+  describe(): string {
+    const versions = {
+      extension: this.#version,
+      "VS Code": vscode.version,
+      platform: `${process.platform} ${process.arch}`,
+      trusted: String(vscode.workspace.isTrusted),
+    };
+    const states = [...this.#projects.values()].map(({ folder, client }) => ({
+      name: folder.name,
+      state: client.state,
+      python: client.python,
+    }));
+    return describeAll(versions, states);
+  }
+
   /** Disconnects from all servers; the folders are of no use afterwards. */
   async close(): Promise<void> {
     this.#listeners.dispose();
     await this.#each(async ({ folder }) => this.#close(folder));
+    this.#profiles.dispose();
     this.#explorer.dispose();
   }
 
@@ -92,14 +133,57 @@ export class Folders {
       return;
     }
     const status = new StatusItem(folder);
-    const client = new FolderClient(folder, {
-      tests: this.#explorer.addFolder(folder),
+    const tests = this.#explorer.addFolder(folder);
+    const runs = new FolderRuns({
+      folder,
+      controller: this.#explorer.controller,
+      tests,
+      log: this.#log,
+      refused: (reason) => void refused(reason, client.python),
+      profile: (kind) => this.#profiles.standard(kind),
+    });
+    const client: FolderClient = new FolderClient(folder, {
+      tests,
+      runs,
       status,
       log: this.#log,
       notify: (problem) => void notify(problem),
     });
-    this.#projects.set(key, { folder, client, status });
+    this.#projects.set(key, { folder, client, tests, runs, status });
+    this.#nameProfiles();
     await client.start(cause);
+  }
+
+  /** A request of the Test Explorer: of each folder what is selected there. */
+  async #run(
+    kind: RunKind,
+    name: string | undefined,
+    request: vscode.TestRunRequest,
+    token: vscode.CancellationToken,
+  ): Promise<void> {
+    await this.#each(async ({ folder, tests, runs }) => {
+      const include = request.include === undefined ? "all" : tests.selected(request.include);
+      const exclude = tests.selected(request.exclude ?? []);
+      if (include.length === 0 || exclude === "all") {
+        return;
+      }
+      const { args, profiles } = readSettings(folder);
+      const wanted = {
+        request,
+        kind,
+        exclude,
+        args: [...args, ...(name === undefined ? [] : (profiles[name] ?? []))],
+        ...(include === "all" ? {} : { include }),
+      };
+      await runs.run(wanted, token);
+    });
+  }
+
+  #nameProfiles(): void {
+    const names = [...this.#projects.values()].flatMap(({ folder }) =>
+      Object.keys(readSettings(folder).profiles),
+    );
+    this.#profiles.name(new Set(names));
   }
 
   async #close(folder: vscode.WorkspaceFolder): Promise<void> {

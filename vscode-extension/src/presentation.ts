@@ -1,5 +1,6 @@
 /** What the language status item says. Pure. */
 
+import { lastRun } from "./description";
 import type { Problem } from "./problem";
 import type { Status } from "./wire";
 
@@ -35,12 +36,14 @@ export function present(state: ClientState): Presentation {
   }
 }
 
-function presentServer({ state, tests }: Status): Presentation {
+function presentServer(status: Status): Presentation {
+  const { state, tests } = status;
+  const last = lastRun(status);
   // Before it has collected for the first time, 0 means: not known.
   const known = tests > 0 || state === "warm";
   return {
     text: known ? `${tests} ${tests === 1 ? "test" : "tests"}` : "pytest",
-    detail: state,
+    detail: last === undefined ? state : `${state}, last run: ${last}`,
     severity: state === "degraded" ? "warning" : "information",
     busy: state === "warming",
   };

@@ -2,22 +2,23 @@
 
 import * as vscode from "vscode";
 import { collationKey } from "./collation";
+import { outermost } from "./selection";
 import type { TreeChange } from "./tree";
 import type { TestItem } from "./wire";
 
 /** Where the tests of all folders are shown. */
 export class TestExplorer implements vscode.Disposable {
-  readonly #controller = vscode.tests.createTestController("fastcollect", "pytest");
+  readonly controller = vscode.tests.createTestController("fastcollect", "pytest");
   readonly #folders = new Map<string, FolderTests>();
 
   /** @param refresh fetches the tree again, for the Test Explorer's button */
   constructor(refresh: () => Promise<void>) {
-    this.#controller.refreshHandler = refresh;
+    this.controller.refreshHandler = refresh;
   }
 
   /** Makes a place for the tests of a folder. */
   addFolder(folder: vscode.WorkspaceFolder): FolderTests {
-    const tests = new FolderTests(this.#controller, folder);
+    const tests = new FolderTests(this.controller, folder);
     this.#folders.set(folder.uri.toString(), tests);
     this.#arrange();
     return tests;
@@ -33,7 +34,7 @@ export class TestExplorer implements vscode.Disposable {
 
   dispose(): void {
     this.#folders.clear();
-    this.#controller.dispose();
+    this.controller.dispose();
   }
 
   /** One folder's tests stand at the top; those of several, each below an item for the folder. */
@@ -55,6 +56,43 @@ export class FolderTests {
   constructor(controller: vscode.TestController, folder: vscode.WorkspaceFolder) {
     this.#controller = controller;
     this.#folderItem = controller.createTestItem(folder.uri.toString(), folder.name, folder.uri);
+  }
+
+  /** The item of a test, where it is shown. */
+  get(id: string): vscode.TestItem | undefined {
+    return this.#items.get(id);
+  }
+
+  /**
+   * Which of these items are this folder's, as node ids: `all` where the folder itself is among them.
+   * Of items below one another the outermost.
+   */
+  selected(items: readonly vscode.TestItem[]): "all" | string[] {
+    if (items.includes(this.#folderItem)) {
+      return "all";
+    }
+    const own = items.filter((item) => this.#items.get(item.id) === item);
+    return outermost(own.map((item) => ({ id: item.id, above: idsOf(item.parent) })));
+  }
+
+  /** What these files (URIs) hold has changed, or what they import: results are those of before. */
+  outdate(uris: readonly string[]): void {
+    const changed = new Set(uris);
+    const items = [...this.#items.values()].filter(
+      ({ uri, parent }) =>
+        uri !== undefined &&
+        changed.has(uri.toString()) &&
+        parent?.uri?.toString() !== uri.toString(),
+    );
+    if (items.length > 0) {
+      this.#controller.invalidateTestResults(items);
+    }
+  }
+
+  /** The folder's own item says whether its server is being asked, or why there is none. */
+  describeFolder(busy: boolean, error: string | undefined): void {
+    this.#folderItem.busy = busy;
+    this.#folderItem.error = error;
   }
 
   /** Carries out changes, in order. */
@@ -142,6 +180,11 @@ export class FolderTests {
       this.#forget(child);
     }
   }
+}
+
+/** Of an item and those above it, from the item upwards. */
+function idsOf(item: vscode.TestItem | undefined): string[] {
+  return item === undefined ? [] : [item.id, ...idsOf(item.parent)];
 }
 
 function describe(item: vscode.TestItem, test: TestItem): void {

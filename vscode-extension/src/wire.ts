@@ -210,6 +210,12 @@ export interface RunProgress {
   readonly events: readonly RunEvent[];
 }
 
+/** What tests depend on has changed on disk: their results are those of before. */
+export interface Outdated {
+  /** Test files that changed, or import, directly or not, what did. */
+  readonly uris: readonly string[];
+}
+
 /** Asks what to start, where the client starts things itself. */
 export interface ResolveRunParams {
   readonly include: readonly string[];
@@ -331,5 +337,6 @@ export interface ServerNotifications {
   "fastcollect/testsChanged": { params: TestsChanged };
   "fastcollect/runStarted": { params: RunStarted };
   "fastcollect/runProgress": { params: RunProgress };
+  "fastcollect/outdated": { params: Outdated };
   "fastcollect/status": { params: Status };
 }

@@ -1,7 +1,7 @@
 /** Builders for what tests need. */
 
 import type { Machine } from "../src/interpreter";
-import type { ItemKind, TestItem } from "../src/wire";
+import type { ItemKind, Status, TestItem } from "../src/wire";
 
 /** A machine on which these files may be executed; their folders are its only folders. */
 export function machine(files: readonly string[], more: Partial<Machine> = {}): Machine {
@@ -39,4 +39,24 @@ function kindOf(parts: readonly string[], label: string): ItemKind {
     return label.endsWith(".py") ? "file" : "dir";
   }
   return label.startsWith("Test") ? "class" : "function";
+}
+
+/** A server that is warm and has run nothing. */
+export function status(more: Partial<Status>): Status {
+  return {
+    state: "warm",
+    pid: 1,
+    root: "/p",
+    interpreter: "/env/bin/python",
+    version: "0.1.0",
+    uptime_s: 1,
+    idle_timeout_s: 1800,
+    rss_bytes: 1,
+    tests: 0,
+    checkpoints: [],
+    last_run: null,
+    runs: {},
+    clients: 1,
+    ...more,
+  };
 }

@@ -2,25 +2,11 @@ import { expect, test } from "vitest";
 import type { ClientState } from "../src/presentation";
 import { present } from "../src/presentation";
 import { noInterpreter } from "../src/problem";
-import type { ServerState, Status } from "../src/wire";
+import type { ServerState } from "../src/wire";
+import { status } from "./builders";
 
 function running(state: ServerState, tests: number): ClientState {
-  const status: Status = {
-    state,
-    pid: 1,
-    root: "/p",
-    interpreter: "/env/bin/python",
-    version: "0.1.0",
-    uptime_s: 1,
-    idle_timeout_s: 1800,
-    rss_bytes: 1,
-    tests,
-    checkpoints: [],
-    last_run: null,
-    runs: {},
-    clients: 1,
-  };
-  return { name: "running", status };
+  return { name: "running", status: status({ state, tests }) };
 }
 
 test.each<[string, ClientState, string]>([

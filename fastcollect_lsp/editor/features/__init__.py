@@ -18,6 +18,7 @@ from fastcollect_lsp.editor.features import (
     hints,
     lenses,
     lifecycle,
+    outdated,
     progress,
     runnables,
     running,
@@ -46,4 +47,5 @@ FEATURES: tuple[Callable[[EditorServer, EditorPeer], None], ...] = (
     hints.register,
     runnables.register,
     explorer.register,
+    outdated.register,
 )

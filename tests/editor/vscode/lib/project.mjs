@@ -3,6 +3,8 @@
 import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { existsSync } from "node:fs";
+import { DEADLINE } from "./machine.mjs";
 
 /** @type {Readonly<Record<string, string>>} */
 const FILES = {
@@ -82,6 +84,21 @@ export class Project {
     const target = path.join(this.folder, file);
     await mkdir(path.dirname(target), { recursive: true });
     await writeFile(target, text);
+  }
+
+  /**
+   * Waits until a program has made a file.
+   *
+   * @param {string} file
+   */
+  async appears(file) {
+    const deadline = Date.now() + DEADLINE;
+    while (!existsSync(path.join(this.folder, file))) {
+      if (Date.now() > deadline) {
+        throw new Error(`${file} has not appeared`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
   }
 
   /** @param {string} file */

@@ -16,7 +16,7 @@ function readRows() {
       label: row.getAttribute("aria-label") ?? "",
     }))
     .sort((one, other) => one.top - other.top)
-    .map(({ label }) => label.replace(" (Not yet run)", ""));
+    .map(({ label }) => label.replace(/ \((Not yet run|Passed|Failed|Errored|Skipped)\).*$/, ""));
 }
 
 export class Workbench {
@@ -57,12 +57,39 @@ export class Workbench {
    * @param {string} label
    */
   row(label) {
-    const attribute = `aria-label="${label.replaceAll('"', '\\"')}`;
+    const text = label.replaceAll('"', '\\"');
     return this.page.locator(
-      [`${attribute}"`, `${attribute} (Not yet run)"`]
-        .map((each) => `.test-explorer .monaco-list-row[${each}]`)
+      [`="${text}"`, `^="${text} ("`]
+        .map((each) => `.test-explorer .monaco-list-row[aria-label${each}]`)
         .join(", "),
     );
+  }
+
+  /**
+   * The row of a test in one state.
+   *
+   * @param {string} label
+   * @param {"Passed" | "Failed" | "Errored" | "Skipped" | "Running" | "Queued"} state
+   */
+  rowIn(label, state) {
+    return this.page.locator(`.test-explorer .monaco-list-row[aria-label^="${label} (${state})"]`);
+  }
+
+  /**
+   * Clicks a button of a test's row, which is there while the mouse is on the row.
+   *
+   * @param {string} label
+   * @param {string} icon
+   */
+  async clickInRow(label, icon) {
+    const row = this.row(label);
+    await row.hover();
+    await row.locator(`.codicon-${icon}`).click();
+  }
+
+  /** Clicks *Run Tests* at the top of the Test Explorer. */
+  async runAll() {
+    await this.page.locator(".part.sidebar .title-actions .codicon-testing-run-all-icon").click();
   }
 
   /**
@@ -122,6 +149,17 @@ export class Workbench {
   }
 
   /**
+   * Shows the failure in an open file as VS Code does when its message is clicked.
+   *
+   * @param {string} file
+   */
+  async peekFailure(file) {
+    await this.openFile(file);
+    await this.command("Test: Peek Output");
+    await this.page.locator(".zone-widget.test-output-peek").waitFor();
+  }
+
+  /**
    * Types at the end of the open file; it is not saved.
    *
    * @param {string} text
@@ -131,6 +169,35 @@ export class Workbench {
     await this.page.keyboard.press("Control+End");
     await this.page.keyboard.insertText(text);
     await this.page.locator(".tab.active.dirty").waitFor();
+  }
+
+  /**
+   * Puts another text in the place of that of the open file; it is not saved.
+   *
+   * @param {string} text
+   */
+  async replaceAll(text) {
+    await this.page.locator(".part.editor .editor-instance .view-lines").first().click();
+    await this.page.keyboard.press("Control+A");
+    await this.page.keyboard.insertText(text);
+    await this.page.locator(".tab.active.dirty").waitFor();
+  }
+
+  /** Saves the open file. */
+  async save() {
+    await this.page.keyboard.press("Control+S");
+    await this.page.locator(".tab.active:not(.dirty)").waitFor();
+  }
+
+  /**
+   * Puts the cursor on a line of the open file.
+   *
+   * @param {number} line from 1
+   */
+  async goToLine(line) {
+    await this.page.keyboard.press("Control+G");
+    await this.page.locator(".quick-input-widget input[type=text]").fill(`:${line}`);
+    await this.page.keyboard.press("Enter");
   }
 
   /**
