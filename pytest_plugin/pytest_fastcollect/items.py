@@ -43,6 +43,7 @@ def _describe(node: pytest.Item | pytest.Collector, file: str) -> Iterator[Item]
     if function and node.name.startswith(f"{function}["):
         above = node.nodeid[: len(node.nodeid) - len(node.name)] + function
         yield Item(above, function, "function", parent, tags, line)
-        yield Item(node.nodeid, node.name[len(function) :], "case", above, tags, line)
+        case = node.name[len(function) + 1 : -1]
+        yield Item(node.nodeid, case, "case", above, tags, line)
     else:
         yield Item(node.nodeid, node.name, "function", parent, tags, line)

@@ -335,21 +335,21 @@ async def cases(client: Client, *wanted: str) -> None:
 async def test_tree_becomes_exact_by_itself(make: Make) -> None:
     bench = make(FOLLOWED)
     async with lsp(bench) as client:
-        await cases(client, "[1]", "[2]")
+        await cases(client, "1", "2")
         tree = {item["id"]: item for item in await client.tree()}
         assert not any(item["dynamic"] for item in tree.values())
         case, function = tree["test_follows.py::test_it[1]"], tree["test_follows.py::test_it"]
         assert (case["parent"], case["range"]) == (function["id"], function["range"])
         # Nobody has begun a run, and nothing of all this is one for editors.
         bench.write({"helper.py": "NUMBERS = [1, 2, 3]\n"})
-        await cases(client, "[1]", "[2]", "[3]")
+        await cases(client, "1", "2", "3")
         bench.write({"helper.py": "1 / 0\n"})
         while not (broken := [item for item in await client.tree() if "error" in item]):
             await client.changed()
         assert [item["id"] for item in broken] == ["test_follows.py"]
         assert "ZeroDivisionError" in broken[0]["error"]
         bench.write({"helper.py": "NUMBERS = [4]\n"})
-        await cases(client, "[4]")
+        await cases(client, "4")
         methods = {message.get("method") for message in client.received}
         assert "fastcollect/runStarted" not in methods
 
