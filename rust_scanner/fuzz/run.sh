@@ -16,6 +16,6 @@ for index in 0 1 2 3 4; do
 done
 
 for target in "${targets[@]}"; do
-    cargo +nightly fuzz run "$target" -- -max_total_time="$seconds" -max_len=65536 -timeout=20 -rss_limit_mb=2048 \
+    cargo +nightly fuzz run "$target" -- -max_total_time="$seconds" -max_len=16384 -timeout=20 -rss_limit_mb=2048 \
         -dict=python.dict -print_final_stats=1
 done
