@@ -1,8 +1,8 @@
 """Real pytest as a process that collects again and again: standard library and pytest only.
 
-One request per line on stdin, `{"cwd": …, "args": […]}`; one answer per line on stdout,
-`{"ids": […], "failed": […]}`. Every request has to be about directories that were never collected
-before: modules stay imported.
+One request per line on stdin, `{"cwd": …, "args": […], "apart": …}`; one answer per line on
+stdout, `{"ids": […], "failed": […]}`. Requests that are not to be answered apart, by a fork of this
+process, have to be about directories that were never collected before: modules stay imported.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def collect(cwd: str, args: list[str]) -> dict[str, object]:
     os.chdir(cwd)
     plugin = Plugin()
     sink = io.StringIO()
-    options = ["--collect-only", "-q", "-p", "no:cacheprovider", "--import-mode=importlib"]
+    options = ["--collect-only", "-q", "-p", "no:cacheprovider"]
     try:
         with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
             status = pytest.main([*options, *args], plugins=[plugin])
@@ -54,6 +54,23 @@ def collect(cwd: str, args: list[str]) -> dict[str, object]:
     return answer
 
 
+def collect_apart(cwd: str, args: list[str]) -> dict[str, object]:
+    """One collection in a process that has imported pytest, and nothing else so far."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        sys.path[0] = cwd  # as in `python -m pytest`; here it is this script's directory
+        with os.fdopen(writing, "w") as answer:
+            json.dump(collect(cwd, args), answer)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        text = answer.read()
+    os.waitpid(child, 0)
+    found: dict[str, object] = json.loads(text) if text else {"output": "pytest died"}
+    return found
+
+
 def is_below(module: object, directory: str) -> bool:
     file = getattr(module, "__file__", None)
     return isinstance(file, str) and file.startswith(directory)
@@ -65,4 +82,5 @@ if __name__ == "__main__":
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
         request = json.loads(line)
-        print(json.dumps(collect(request["cwd"], request["args"])), file=answers, flush=True)
+        answer = collect_apart if request["apart"] else collect
+        print(json.dumps(answer(request["cwd"], request["args"])), file=answers, flush=True)

@@ -62,7 +62,7 @@ def collect(
 class Oracle:
     """Real pytest in a process that collects one project after another.
 
-    No plugin is loaded but pytest's own. Each project needs a directory of its own.
+    No plugin is loaded but pytest's own.
     """
 
     def __init__(self, python: Path) -> None:
@@ -73,10 +73,15 @@ class Oracle:
             [python, "-B", script], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
 
-    def collect(self, cwd: Path, args: Sequence[str] = ()) -> Collected:
-        """Have pytest collect."""
+    def collect(self, cwd: Path, args: Sequence[str] = (), *, apart: bool = False) -> Collected:
+        """Have pytest collect: `apart` as a new process would, else by importlib.
+
+        By importlib, each project needs a directory of its own.
+        """
         assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(orjson.dumps({"cwd": str(cwd), "args": list(args)}) + b"\n")
+        mode = [] if apart else ["--import-mode=importlib"]
+        request = {"cwd": str(cwd), "args": [*mode, *args], "apart": apart}
+        self._process.stdin.write(orjson.dumps(request) + b"\n")
         self._process.stdin.flush()
         answer = orjson.loads(self._process.stdout.readline())
         assert "output" not in answer, answer["output"]

@@ -6,13 +6,12 @@ are pytest's, in its order; `dynamic`: what is not known is declared), then file
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.unit.scanner.scanner_support import (
-    collect,
+    Oracle,
     compare,
     parse_archive,
     scan_tree,
@@ -32,10 +31,10 @@ def read(path: Path, root: Path) -> str:
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
-def test_corpus(path: Path, root: Path, scratch: Path) -> None:
+def test_corpus(path: Path, root: Path, oracle: Oracle) -> None:
     promise = read(path, root)
     tree = scan_tree(root)
-    collected = collect(Path(sys.executable), root, scratch)
+    collected = oracle.collect(root, apart=True)
     assert collected.ids or collected.failed
     differences = compare(tree, collected)
     assert not differences.wrong
@@ -75,7 +74,7 @@ def test_corpus(path: Path, root: Path, scratch: Path) -> None:
     ],
     ids=" ".join,
 )
-def test_arguments(root: Path, scratch: Path, args: list[str]) -> None:
+def test_arguments(root: Path, oracle: Oracle, args: list[str]) -> None:
     test_file = (
         "import pytest\n"
         "def test_1(): pass\n"
@@ -92,7 +91,7 @@ def test_arguments(root: Path, scratch: Path, args: list[str]) -> None:
         "b/test_b.py",
     ]
     write_files(root, dict.fromkeys([*names, "build/test_1.py"], test_file) | {"pytest.ini": INI})
-    collected = collect(Path(sys.executable), root, scratch, args)
+    collected = oracle.collect(root, args, apart=True)
     tree = scan_tree(root, [str(root / arg) for arg in args])
     assert sorted(item["id"] for item in tree.leaves) == sorted(set(collected.ids))
     assert not compare(tree, collected).undeclared
