@@ -35,6 +35,7 @@ from .generators import Draws, seed_again, unseeded
 from .importing import Starts, filter_warnings, import_file, import_system, path_with_root
 from .leading import Import, Leading, leading_imports
 from .modules import is_neutral, new_modules, peek
+from .opened import Opened
 from .plan import Barrier, Plan, Report
 from .stash import Effects, Entry, Stash, changed_builtins
 from .tracing import Reads, TracedArgv, environ_changes, raw_environ, traced_environ
@@ -54,6 +55,7 @@ class Replay:
         self._seen = set(sys.modules)
         self._audit = Audit() if plan.probe else None
         self._checks = Checks(self._audit, plan.careful)
+        self._opened: Opened | None = None
         self._argv = TracedArgv()
         self._reads = Reads()
         self._sys_path: list[str] = []
@@ -72,6 +74,8 @@ class Replay:
         importlib.invalidate_caches()  # a directory that was not there may be by now
         self.report.directories.update(filter(None, map(os.path.abspath, sys.path)))
         if self._audit is not None:
+            with self._audit.paused():
+                self._opened = Opened(self._plan.record.root)
             self._audit.wrap_functions()
             sys.argv = self._argv = TracedArgv(sys.argv)
         with (
@@ -174,6 +178,8 @@ class Replay:
 
     def _take(self, observed: Observed) -> None:
         self._read(observed.files)
+        if self._opened is not None:
+            self._read(self._opened.take())
         self.report.directories |= observed.directories
 
     def _read(self, files: Iterable[str]) -> None:
