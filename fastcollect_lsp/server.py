@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 from . import __version__, protocol, rendezvous
 from .freshness import Freshness
 from .protocol import Hello
+from .records import read_records
 from .rendezvous import Place
 from .status import Status, to_json
 from .warm import Warm, max_runs
-from .warming import read_records
 
 if TYPE_CHECKING:
     from .following import Following

@@ -5,24 +5,22 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
-import json
 import logging
 import os
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from . import listing, policy, protocol
+from . import listing, policy, records
 from .checkpoint import Checkpoint, Failed, start_zygote
 from .growth import grow
+from .learned import MAX_HISTORY, Learned, Progress, same_stage
 from .pool import MAX_SELECTIONS, Pool
 from .protocol import Record, RunRequest
 from .status import Warmup
 
 log = logging.getLogger("fastcollect.warming")
 
-MAX_HISTORY = 50
-"""Edited files and times of warming that are remembered."""
 MAX_OVERTAKEN = 3
 """Times in a row that warming is broken off because of a newer change: then it is seen through."""
 FREE_WARMINGS = 8
@@ -39,22 +37,6 @@ class Wish:
     record: Record
     seen: bool
     """The record comes from a run just now, so it knows of every edit before."""
-
-
-@dataclass
-class Progress:
-    """What is being made, and how long that takes."""
-
-    record: Record
-    began: float
-    total_ms: float = 0.0
-    saves_ms: float = 0.0
-    """Import time that the last of the checkpoints will save."""
-
-    @property
-    def left_ms(self) -> float:
-        """An estimate, from what the same steps cost before."""
-        return max(self.total_ms - (time.monotonic() - self.began) * 1000, policy.STAGE_MS / 2)
 
 
 @dataclass
@@ -79,17 +61,12 @@ class Warming:
     )
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while nothing is being made."""
+    learned: Learned = field(init=False)
     _wishes: collections.OrderedDict[str, Wish] = field(default_factory=collections.OrderedDict)
     _records: collections.OrderedDict[str, Record] = field(default_factory=collections.OrderedDict)
     """The latest record of each selection that is kept warm."""
-    _edited: collections.OrderedDict[str, str] = field(default_factory=collections.OrderedDict)
-    """Files that were edited, the latest last, each with the file whose step read it first."""
     _unknown: dict[str, set[str]] = field(default_factory=dict)
     """By selection, files edited since its record was made: it knows nothing of them."""
-    _costs_ms: dict[str, float] = field(default_factory=dict)
-    """What the step of each file took the last time."""
-    _without_libraries: set[str | None] = field(default_factory=set)
-    """Files that begin with no libraries to speak of."""
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _stepped: asyncio.Event = field(default_factory=asyncio.Event)
     _current: asyncio.Task[None] | None = None
@@ -97,6 +74,7 @@ class Warming:
     _unasked: int = 0
 
     def __post_init__(self) -> None:
+        self.learned = Learned(self.pool)
         self.idle.set()
 
     # ---------------------------------------------------------------- wishes
@@ -146,18 +124,7 @@ class Warming:
             return self.progress is not None
         record = self.progress.record
         steps = {segment.path for segment in record.segments}
-        return any(
-            path in steps or path in self._edited or self._reader(path) is not None
-            for path in paths
-        )
-
-    def _reader(self, path: str) -> str | None:
-        """The file whose step was the first to read `path`, as far as known."""
-        for point in self.pool.points:
-            index = point.first_reads.get(path)
-            if index is not None and point.record is not None:
-                return point.record.segments[index].path
-        return None
+        return any(path in steps or self.learned.concerns(path) for path in paths)
 
     # ---------------------------------------------------------------- waiting
 
@@ -231,24 +198,24 @@ class Warming:
         parent = await self._zygote_for(record)
         kept, changed = await self._still_good(record, wish.seen)
         unknown = self._unknown.setdefault(wish.record.key.selection, set())
-        unknown |= await asyncio.to_thread(_edited_since, record)
-        stages = self._stages(record, kept)
-        self.progress = self._foresee(record, stages, kept)
+        unknown |= await asyncio.to_thread(records.edited_since, record)
+        stages = self.learned.stages(record, kept, shared=not self.spare)
+        self.progress = self.learned.foresee(record, stages, kept)
         line: list[Checkpoint] = []
         made: list[Checkpoint] = []
         for stage in stages:
-            point = _same(kept, stage)
+            point = same_stage(kept, stage)
             if point is None:
                 self.building = f"importing {stage.name}"
                 self.on_change()
                 point = await grow(parent, record, stage, self.environ, sorted(unknown))
                 if point is None:
-                    self._without_libraries.add(record.segments[stage.last].path)
+                    self.learned.note_no_libraries(record, stage)
                     continue
                 point.link.on_message = self.on_event
                 self.pool.add(point)
                 made.append(point)
-                self._note_costs(record, point)
+                self.learned.note_costs(record, point)
                 _log_made(point)
             line.append(point)
             parent = point
@@ -257,22 +224,6 @@ class Warming:
         self._replace(record, line)
         if made:
             self._note_warming(began, record, changed, line, made)
-
-    def _stages(self, record: Record, kept: Collection[Checkpoint]) -> list[policy.Stage]:
-        """What there is to be: nothing new before what is there already."""
-        stages = policy.stages(record, self._cuts(record, kept), shared=not self.spare)
-        deepest = max(((point.last, point.libraries) for point in kept), default=(-1, False))
-        return [
-            stage
-            for stage in stages
-            if _same(kept, stage) is not None
-            or (
-                (stage.last, stage.libraries) > deepest
-                and not (
-                    stage.libraries and record.segments[stage.last].path in self._without_libraries
-                )
-            )
-        ]
 
     def _replace(self, record: Record, line: Collection[Checkpoint]) -> None:
         """Give up what the new checkpoints of a selection stand for."""
@@ -324,28 +275,12 @@ class Warming:
                 point.record, record, point.last
             ):
                 kept.append(point)
-        self._note_edits(changed)
+        self.learned.note_edits(changed)
         self.pool.remove(gone)
         for selection, unknown in self._unknown.items():
             if not seen or selection != record.key.selection:
                 unknown.update(changed)
         return kept, list(changed)
-
-    # ---------------------------------------------------------------- what was learned
-
-    def _note_edits(self, changed: Collection[str]) -> None:
-        self._without_libraries.difference_update(changed)
-        for path in changed:
-            self._edited.pop(path, None)
-            self._edited[path] = self._reader(path) or path
-        while len(self._edited) > MAX_HISTORY:
-            self._edited.popitem(last=False)
-
-    def _note_costs(self, record: Record, point: Checkpoint) -> None:
-        for index, cost in point.costs_ms.items():
-            path = record.segments[index].path
-            if path is not None and not point.libraries:
-                self._costs_ms[path] = cost
 
     def _note_warming(
         self,
@@ -369,60 +304,6 @@ class Warming:
         )
         log.info("warm after %.0f ms: %s", elapsed_ms, self.history[-1])
 
-    def _costs(self, record: Record) -> list[float]:
-        """What each step of a record takes (ms): as measured, else by its number of modules."""
-        return [
-            self._costs_ms.get(segment.path or "", policy.MODULE_MS * len(segment.modules))
-            for segment in record.segments
-        ]
-
-    def _cuts(self, record: Record, kept: Collection[Checkpoint]) -> list[int]:
-        steps = {segment.path: index for index, segment in enumerate(record.segments)}
-        volatile = [steps[path] for path in reversed(self._edited.values()) if path in steps]
-        return policy.cuts(
-            self._costs(record),
-            policy.first_module(record),
-            list(dict.fromkeys(volatile)),
-            [point.last for point in kept],
-        )
-
-    def _foresee(
-        self,
-        record: Record,
-        stages: Collection[policy.Stage],
-        kept: Collection[Checkpoint],
-    ) -> Progress:
-        """How long it will take to make what is missing: every step is executed twice."""
-        todo = [stage for stage in stages if _same(kept, stage) is None]
-        costs = self._costs(record)
-        done = max((point.last for point in kept), default=0)
-        missing = sum(costs[done:]) if todo else 0.0
-        return Progress(
-            record,
-            time.monotonic(),
-            total_ms=2 * missing + policy.STAGE_MS * len(todo),
-            saves_ms=max((point.saves_ms for point in kept), default=0.0) + missing,
-        )
-
-
-def _same(kept: Collection[Checkpoint], stage: policy.Stage) -> Checkpoint | None:
-    for point in kept:
-        there = point.stage
-        if there is not None and (there.last, there.libraries) == (stage.last, stage.libraries):
-            return point
-    return None
-
-
-def _edited_since(record: Record) -> set[str]:
-    """Files of a record's steps that are younger than the record."""
-    found = set()
-    for path in {segment.path for segment in record.segments}:
-        if path is not None:
-            with contextlib.suppress(OSError):
-                if os.stat(path).st_ctime_ns >= record.began_ns:
-                    found.add(path)
-    return found
-
 
 def _cause(changed: Collection[str], base: str) -> str:
     if not changed:
@@ -440,22 +321,3 @@ def _log_made(point: Checkpoint) -> None:
         len(point.inputs),
         "".join(f"; left out {what}" for what in point.left_out),
     )
-
-
-def read_records(directory: os.PathLike[str]) -> list[Record]:
-    """Take the records that runs have left, oldest first; what cannot be read is dropped."""
-    records: list[tuple[float, Record]] = []
-    with contextlib.suppress(FileNotFoundError):
-        for entry in list(os.scandir(directory)):
-            if entry.name.startswith("."):
-                continue
-            try:
-                with open(entry.path, "rb") as file:
-                    stat = os.fstat(file.fileno())
-                    data = file.read(protocol.MAX_CONTROL_FRAME)
-                records.append((stat.st_mtime, protocol.parse_record(json.loads(data))))
-            except (OSError, ValueError, protocol.ProtocolError) as error:
-                log.warning("record %s dropped: %s", entry.name, error)
-            with contextlib.suppress(OSError):
-                os.unlink(entry.path)
-    return [record for _, record in sorted(records, key=lambda pair: pair[0])]

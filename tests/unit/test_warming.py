@@ -7,9 +7,10 @@ import dataclasses
 import time
 from collections.abc import Callable
 
+from fastcollect_lsp.learned import Progress
 from fastcollect_lsp.pool import MAX_SELECTIONS, Pool
 from fastcollect_lsp.protocol import Record
-from fastcollect_lsp.warming import Progress, Warming
+from fastcollect_lsp.warming import Warming
 from tests.unit.test_policy import CONFTEST, KEY, MODULE, NAMES, record, request
 
 RECORD = record(NAMES, CONFTEST, MODULE)
