@@ -10,21 +10,18 @@ import logging
 import os
 import socket
 import subprocess
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from . import protocol
 from ._core import InputSet
 from .link import Link
+from .moment import RACY_NS, Moment
 from .policy import Stage, Warmth
 from .protocol import Record, RunRequest
 
 log = logging.getLogger("fastcollect.checkpoint")
 
-RACY_NS = 20_000_000
-"""A file that changed this shortly before its snapshot may change again within the same tick of the
-file system's clock, unseen."""
 MAX_CHANGES = 5
 """Times that something is begun again because a file was edited meanwhile."""
 START_TIMEOUT = 60.0
@@ -129,9 +126,9 @@ async def start_zygote(identity: str, environ: dict[str, str]) -> tuple[Checkpoi
     Raises Failed. What it prints goes to the server's log.
     """
     for _ in range(MAX_CHANGES):
-        began_ns = time.time_ns()
-        zygote = await _start(identity, environ)
-        if zygote.inputs.newest_ctime_ns < began_ns - RACY_NS:
+        began = Moment.now()
+        zygote, paths = await _start(identity, environ)
+        if not await asyncio.to_thread(began.may_have_changed, zygote.inputs, paths):
             return zygote, zygote.identity
         # What it has imported may be older than the snapshot of its inputs.
         log.info("the interpreter or pytest changed while it started: starting again")
@@ -140,7 +137,8 @@ async def start_zygote(identity: str, environ: dict[str, str]) -> tuple[Checkpoi
     raise Failed("the interpreter's own files keep changing")
 
 
-async def _start(identity: str, environ: dict[str, str]) -> Checkpoint:
+async def _start(identity: str, environ: dict[str, str]) -> tuple[Checkpoint, list[str]]:
+    """A new zygote, and the paths of its inputs."""
     wanted = json.loads(identity)
     ours, theirs = socket.socketpair()
     command = [
@@ -174,7 +172,7 @@ async def _start(identity: str, environ: dict[str, str]) -> Checkpoint:
         link.close()
         raise
     inputs = await asyncio.to_thread(InputSet, started["files"], started["directories"])
-    return Checkpoint(
+    zygote = Checkpoint(
         name="pytest",
         pid=process.pid,
         link=link,
@@ -184,6 +182,7 @@ async def _start(identity: str, environ: dict[str, str]) -> Checkpoint:
         process=process,
         identity=str(started["identity"]),
     )
+    return zygote, [*started["files"], *started["directories"]]
 
 
 async def _next_event(

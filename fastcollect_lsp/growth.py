@@ -16,8 +16,9 @@ from typing import Any
 
 from . import mounts, protocol
 from ._core import InputSet
-from .checkpoint import MAX_CHANGES, RACY_NS, Checkpoint, Failed, next_message, start_zygote, today
+from .checkpoint import MAX_CHANGES, Checkpoint, Failed, next_message, start_zygote, today
 from .link import Link
+from .moment import RACY_NS, Moment, latest_change_ns
 from .policy import CUT_MS, Stage, Warmth, loaded_conftests
 from .protocol import Record
 
@@ -84,7 +85,7 @@ async def grow(
             "skip": sorted(wanted.skip),
             "libraries": wanted.libraries,
         }
-        began_ns = time.time_ns()
+        began = Moment.now()
         probe = await _execute(parent, {**plan, "probe": True, "generators": {}})
         if probe.careful:
             plan["careful"] = True
@@ -95,8 +96,8 @@ async def grow(
         if stage.libraries and float(probe.report["elapsed_ms"]) < CUT_MS / 2:
             return None
         collected = [] if stage.shared else record.directories
-        inputs = await _snapshot(probe.report, wanted.paths(), collected)
-        if inputs.newest_ctime_ns > began_ns - RACY_NS:
+        inputs, paths = await _snapshot(probe.report, wanted.paths(), collected)
+        if await asyncio.to_thread(began.may_have_changed, inputs, paths):
             # Edited since the probe began: the real execution may read what the probe did not.
             log.info("%s: an input changed while it was looked at", stage.name)
             changes += 1
@@ -297,8 +298,9 @@ class _Leftovers:
 
 async def _snapshot(
     report: dict[str, Any], extra: Sequence[str], collected: Sequence[str]
-) -> InputSet:
-    """The inputs as they are now, taken when no file is younger than the clock can tell.
+) -> tuple[InputSet, list[str]]:
+    """The inputs as they are now, and their paths; taken when no file is younger than the clock can
+    tell.
 
     Raises Failed where they cannot be proven later."""
     extents = report["extents"]
@@ -314,9 +316,10 @@ async def _snapshot(
     deadline = time.monotonic() + SNAPSHOT_TIMEOUT
     while time.monotonic() < deadline:
         inputs = await asyncio.to_thread(InputSet, files, directories, beginnings)
-        age = time.time_ns() - inputs.newest_ctime_ns
-        if age > RACY_NS or age < -RACY_NS:
-            return inputs
+        now_ns = time.time_ns()
+        paths = [*files, *directories, *extents]
+        if now_ns - await asyncio.to_thread(latest_change_ns, inputs, paths, now_ns) > RACY_NS:
+            return inputs, paths
         await asyncio.sleep(RACY_NS / 1e9)
     raise Failed("its inputs keep changing")
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from tests.conftest import MakeProject
+from tests.gate import WAITS, closed
 from tests.support import eventually
 
 _READER = """\
@@ -24,14 +23,15 @@ def test_edit_between_the_probe_and_the_execution(project: MakeProject) -> None:
             "one.txt": "1 2",
             "two.txt": "3 4",
             "test_a.py": _READER.format("one"),
-            "test_b.py": "import time\ntime.sleep(1)\ndef test_b(): pass\n",
+            "gate": "",
+            "test_b.py": WAITS + "def test_b(): pass\n",
         }
     )
     bench.warm_up()
-    bench.write({"test_a.py": _READER.format("one") + "# edited\n"})
-    bench.pytest()
-    time.sleep(0.5)  # the probe is most likely at test_b.py now; if not, this tests nothing
-    bench.write({"test_a.py": _READER.format("two")})
+    with closed(bench) as gate:
+        bench.write({"test_a.py": _READER.format("one") + "# edited\n"})
+        gate.waiting()  # the probe is at test_b.py now
+        bench.write({"test_a.py": _READER.format("two")})
     bench.wait_until_warm()
     before = bench.compare()
     assert not before.differences, before.differences[-1]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import signal
 import subprocess
@@ -14,19 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeProject
+from tests.gate import WAITS, Gate, closed
 from tests.support import HANG, SmallBench, ended, eventually, header
-
-WAITS = """\
-import fcntl, os, sys
-
-def wait():
-    '''In a warm process only, while somebody holds the gate.'''
-    if any("fastcollect.zygote" in word for word in sys.orig_argv):
-        with open(os.path.dirname(__file__) + "/gate") as gate:
-            fcntl.flock(gate, fcntl.LOCK_SH)
-
-wait()
-"""
 
 FILES = {
     "gate": "",
@@ -37,43 +24,6 @@ FILES = {
     "def test_b(): assert product.VALUE == 2\n",
 }
 AFTER = {"product.py": WAITS + "VALUE = 2\n"}
-
-
-class Gate:
-    """Keeps `product` from being imported ahead of time."""
-
-    def __init__(self, bench: SmallBench) -> None:
-        self._path = bench.root / "gate"
-        self._file = open(self._path)  # noqa: SIM115
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-
-    def waiting(self) -> int:
-        """The process that waits, once there is one."""
-
-        def found() -> int:
-            for process in Path("/proc").glob("[0-9]*"):
-                with contextlib.suppress(OSError):
-                    for fd in (process / "fd").iterdir():
-                        if int(process.name) != os.getpid() and fd.readlink() == self._path:
-                            return int(process.name)
-            return 0
-
-        pid = eventually(found, "a process that imports")
-        assert isinstance(pid, int)
-        return pid
-
-    def open(self) -> None:
-        self._file.close()
-
-
-@contextlib.contextmanager
-def closed(bench: SmallBench) -> Iterator[Gate]:
-    """The gate, closed until `open` or the end."""
-    gate = Gate(bench)
-    try:
-        yield gate
-    finally:
-        gate.open()
 
 
 @pytest.fixture
@@ -210,6 +160,35 @@ def test_touched_all_the_time(project: MakeProject) -> None:
     bench.pytest()
     bench.wait_until_warm()
     right(bench)
+
+
+CLOCK = """\
+import sys
+if "fastcollect_lsp.server" in sys.orig_argv:
+    import time
+    def shifted(ask, unit):
+        def now():
+            with open({path!r}) as file:
+                return ask() + int(file.read() or 0) * unit
+        return now
+    time.time, time.time_ns = shifted(time.time, 1), shifted(time.time_ns, 10**9)
+"""
+
+
+@pytest.mark.parametrize("seconds", [-86_400, pytest.param(86_400, marks=pytest.mark.long)])
+def test_clock_is_set(project: MakeProject, tmp_path: Path, seconds: int) -> None:
+    """While the server lives: all its files are of the future then, or long past."""
+    clock = tmp_path / "clock"
+    clock.write_text("0")
+    (tmp_path / "sitecustomize.py").write_text(CLOCK.format(path=str(clock)))
+    bench = project({**FILES, "product.py": "VALUE = 1\n"})
+    bench.extra_env["PYTHONPATH"] += f":{tmp_path}"
+    bench.warm_up()
+    clock.write_text(str(seconds))
+    for text in ("VALUE = 2\n", "VALUE = 1\n"):
+        (bench.root / "product.py").write_text(text)
+        right(bench)
+    assert bench.status()["last_run"]["checkpoint"] == "modules"
 
 
 @pytest.mark.long
