@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from tests.conftest import MakeProject
+from tests.sampling import sampled
 from tests.support import SLOW
 
 _THREAD = (
@@ -68,16 +69,7 @@ CASES: dict[str, Mapping[str, str]] = {
 }
 
 
-IN_CI = (
-    "a variable set before an import",
-    "a setting changed by a conftest",
-    "a setting changed by a function of a test module",
-)
-
-
-@pytest.mark.parametrize(
-    "name", [n if n in IN_CI else pytest.param(n, marks=pytest.mark.long) for n in CASES]
-)
+@pytest.mark.parametrize("name", sampled(list(CASES), 2))
 def test_what_follows_sees_it(name: str, project: MakeProject) -> None:
     bench = project(CASES[name])
     bench.warm_up()

@@ -6,6 +6,7 @@ import pytest
 
 from tests.conftest import MakeProject
 from tests.gate import WAITS, closed
+from tests.sampling import sampled
 from tests.support import eventually
 
 _READER = """\
@@ -59,13 +60,7 @@ AFTER_RECORD = {
 }  # fmt: skip
 
 
-IN_CI = ("path no longer extended", "new hook sets something", "new test file before others")
-
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=() if name in IN_CI else pytest.mark.long) for name in AFTER_RECORD],
-)
+@pytest.mark.parametrize("name", sampled(list(AFTER_RECORD), 2))
 def test_edit_that_the_record_does_not_know_of(name: str, project: MakeProject) -> None:
     """What is warmed again after an edit, without a run, has only the record of runs before it."""
     path, before, after, place, status = AFTER_RECORD[name]

@@ -11,6 +11,7 @@ import pytest
 
 from fastcollect_lsp import verify
 from tests.conftest import MakeProject
+from tests.sampling import sampled
 from tests.support import SmallBench
 
 Files = Mapping[str, str | None]
@@ -329,9 +330,10 @@ COMMANDS = {
     "--collect-only -q": Case(_TWO, _TWO_EDIT, args=("--collect-only", "-q")),
 }
 ALL = {**CASES, **COMMANDS}
+IN_CI = 8
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", sampled(list(ALL), IN_CI))
 def test_equal_to_cold(name: str, project: MakeProject) -> None:
     case = ALL[name]
     bench = project(case.files, **case.env)

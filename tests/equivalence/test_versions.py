@@ -12,6 +12,7 @@ import pytest
 from harness import bench
 
 from fastcollect_lsp.verify import Project
+from tests.sampling import sampled
 
 ROOT = Path(__file__).parent.parent.parent
 VERSIONS = [("3.10", "8.0.2"), ("3.12", "8.2.2"), ("3.13", "8.4.2"), ("3.13", "9.0.1")]
@@ -40,7 +41,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return [str(path) for path in directory.glob("*.whl")]
 
 
-@pytest.mark.parametrize(("python", "version"), VERSIONS)
+@pytest.mark.parametrize(("python", "version"), sampled(VERSIONS, 1))
 def test_warm_and_equal(python: str, version: str, wheels: list[str], tmp_path: Path) -> None:
     base = interpreter(python)
     if base is None:

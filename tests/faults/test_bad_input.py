@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeProject
+from tests.sampling import sampled
 from tests.support import SmallBench, ended, eventually, header
 
 GOOD = "def test_good(): assert 1\n"
@@ -92,7 +93,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("name", sampled(list(BAD), 4, always=["sys.exit at import"]))
 def test_broken_and_mended(name: str, project: MakeProject) -> None:
     bad = BAD[name]
     bench = project({**CONFTEST, "test_good.py": GOOD, **bad.files})
