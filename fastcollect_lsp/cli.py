@@ -9,6 +9,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -210,10 +212,30 @@ def start(place: Place, args: Sequence[str]) -> int:
         learned = _learn(args)
         if learned.returncode not in (0, 1, 5):
             sys.stderr.write(learned.stdout)
-        step("importing")
-        status = fetch_status(place, wait=WARM_TIMEOUT)
+        status = _await_warm(place, step)
     show(status, as_json=False, why=False)
     return 0 if status.state == "warm" else 1
+
+
+def _await_warm(place: Place, step: Callable[[str], None]) -> Status:
+    """Wait until everything is warm, saying meanwhile how far that is."""
+    from .report import warming_text
+
+    warm = threading.Event()
+    began = time.monotonic()
+
+    def look() -> None:
+        while not warm.wait(0.2):
+            with contextlib.suppress(Unavailable, OSError):
+                step(warming_text(fetch_status(place), time.monotonic() - began))
+
+    looker = threading.Thread(target=look, daemon=True)
+    looker.start()
+    try:
+        return fetch_status(place, wait=WARM_TIMEOUT)
+    finally:
+        warm.set()
+        looker.join()
 
 
 def _learn(args: Sequence[str]) -> subprocess.CompletedProcess[str]:

@@ -26,9 +26,15 @@ _STATE_COLOURS = {
 }
 
 
-def print_status(status: Status, why: bool) -> None:
-    """`fastcollect status`, and `--why`."""
-    console = Console(highlight=False)
+_REMEDIES = {
+    "stopped": "fastcollect start, or just run pytest",
+    "degraded": "see fastcollect health",
+}
+
+
+def print_status(status: Status, why: bool, console: Console | None = None) -> None:
+    """`fastcollect status`, and `--why`; on `console` instead of stdout if there is one."""
+    console = console or Console(highlight=False)
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim")
     facts.add_column(overflow="fold")
@@ -36,6 +42,8 @@ def print_status(status: Status, why: bool) -> None:
     facts.add_row("state", Text(status.state, style=f"bold {colour}"))
     if status.detail:
         facts.add_row("", escape(status.detail))
+    if status.state in _REMEDIES:
+        facts.add_row("", Text(_REMEDIES[status.state], style="dim"))
     facts.add_row("root", escape(status.root))
     facts.add_row("interpreter", escape(status.interpreter))
     if status.pid is not None:
@@ -68,16 +76,19 @@ def _checkpoints(status: Status) -> Table:
     table = Table(box=None, padding=(0, 2), header_style="dim", pad_edge=False)
     for title in ("checkpoint", "pid", "modules", "inputs", "own memory"):
         table.add_column(title, justify="left" if title == "checkpoint" else "right")
-    table.add_column("left to the run itself", overflow="fold")
+    any_left_out = any(point.left_out for point in status.checkpoints)
+    if any_left_out:
+        table.add_column("left to the run itself", overflow="fold")
     for point in status.checkpoints:
-        table.add_row(
+        cells = [
             point.name,
             str(point.pid),
             f"{point.modules:,}",
             f"{point.inputs:,}",
             _size(point.rss_bytes),
-            escape("\n".join(point.left_out)),
-        )
+        ]
+        left_out = [escape("\n".join(point.left_out))] if any_left_out else []
+        table.add_row(*cells, *left_out)
     return table
 
 
@@ -202,6 +213,13 @@ def print_differences(groups: Sequence[Group], ours: int, theirs: int) -> None:
     verdict = f"[red]{wrong:,} not explained[/red]" if wrong else "[green]all explained[/green]"
     verdict = verdict if groups else "[green]equal[/green]"
     console.print(f"pytest {ours:,} tests, static scan {theirs:,}: {verdict}")
+
+
+def warming_text(status: Status, seconds: float) -> str:
+    """What `fastcollect start` shows while it waits."""
+    modules = max((point.modules for point in status.checkpoints), default=0)
+    deepest = status.checkpoints[-1].name if status.checkpoints else "the interpreter"
+    return f"warming: {deepest}, {modules:,} modules, {seconds:.0f} s"
 
 
 @contextmanager
