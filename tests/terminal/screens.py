@@ -209,8 +209,10 @@ def warm_runs(bench: SmallBench) -> int:
 
 def status_of(bench: SmallBench) -> dict[str, Any]:
     """The server's status without a process of its own to ask for it; empty without a server."""
+    python = bench.project.python
+    interpreter = rendezvous.interpreter_id(str(python), str(python.parent.parent))
     with mock.patch.dict(os.environ, FASTCOLLECT_DIR=str(bench.directory)):
-        return client.ask(rendezvous.place(str(bench.root)), "status", HANG) or {}
+        return client.ask(rendezvous.place(str(bench.root), interpreter), "status", HANG) or {}
 
 
 @contextlib.contextmanager
@@ -271,6 +273,8 @@ class Row:
     """How many of its runs are served warm; None: as may be; 0: cold by a rule ..."""
     reason: str = ""
     """... that its header names in these words."""
+    why: str = ""
+    """The rule by which it is cold, where no header says it (`docs/equivalence.md`)."""
     shows: str = ""
     """What both have to show, so that the row is about that."""
     columns: int = 100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -411,6 +412,23 @@ ROWS = {
 
 def test_row(typed: SmallBench, row: Row) -> None:
     compare(typed, row)
+
+
+COMMAND = """
+colours, resized, input, getpass captured, breakpoint, Ctrl-C, Ctrl-\\, Ctrl-C twice, SIGTERM,
+stdin from a pipe, stdout to a pipe, more descriptors
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", [name.strip() for name in COMMAND.split(",")])
+def test_row_of_the_command(typed: SmallBench, name: str) -> None:
+    """`fastcollect run` in the place of `pytest`."""
+    script = ROWS[name].script
+    for word in ("pytest -", "pytest test"):
+        script = script.replace(word, word.replace("pytest", "fastcollect run"))
+    assert "fastcollect run" in script
+    compare(typed, dataclasses.replace(ROWS[name], script=script))
 
 
 @pytest.mark.long
