@@ -81,7 +81,9 @@ STATES = {
 
 
 @contextlib.asynccontextmanager
-async def lsp(bench: SmallBench, option: str = "--stdio") -> AsyncIterator[Client]:
+async def lsp(
+    bench: SmallBench, option: str = "--stdio", capabilities: Plain | None = None
+) -> AsyncIterator[Client]:
     """`fastcollect lsp` in a project, and a client that is ready."""
     process = await asyncio.create_subprocess_exec(
         str(bench.project.python),
@@ -98,7 +100,7 @@ async def lsp(bench: SmallBench, option: str = "--stdio") -> AsyncIterator[Clien
     assert process.stdin is not None and process.stdout is not None
     client = Client(process.stdout, process.stdin)
     try:
-        await client.initialize(ANNOUNCED)
+        await client.initialize(ANNOUNCED if capabilities is None else capabilities)
         await client.tree()
         yield client
     finally:
