@@ -8,7 +8,7 @@ as JSON, as the Rust scan wrote them, and parses only where somebody looks insid
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from json import JSONDecoder
@@ -44,6 +44,21 @@ class Entry:
         """The items, parsed anew (about 1 µs each)."""
         items: list[PlainItem] = orjson.loads(self.json)
         return items
+
+    def raw(self) -> list[bytes]:
+        """The JSON of each item, nothing parsed.
+
+        Each begins with its id, and a quotation mark inside of a text is escaped: this very
+        sequence of bytes stands between two items and nowhere else.
+        """
+        items = self.json[1:-1].split(b'},{"id":')
+        heads = [b"", *[b'{"id":'] * (len(items) - 1)]
+        tails = [*[b"}"] * (len(items) - 1), b""]
+        return [b"".join(parts) for parts in zip(heads, items, tails, strict=True)]
+
+    def outline(self) -> list[PlainItem]:
+        """The items but for parameter sets, of which there may be thousands, parsed anew."""
+        return [orjson.loads(raw) for raw in self.raw() if b'"kind":"case"' not in raw]
 
     def items(self) -> Sequence[wire.TestItem]:
         """The items as wire types."""
@@ -133,25 +148,24 @@ class Snapshot:
         if parent is None and depth is None:
             items = b",".join(entry.json[1:-1] for entry in self._entries.values())
         else:
-            below = self._below(parent, root)
-            items = codec.encode(list(select(below, parent, depth)))[1:-1]
+            entries = self._around(parent, root)
+            items = codec.encode(list(select(entries, parent, depth)))[1:-1]
         head = b'{"generation":%d,"tests":[' % self.generation
         return orjson.Fragment(head + items + b"]}")
 
     def children(self, parent: wire.NodeId | None, root: str) -> list[PlainItem]:
         """The items right below `parent`, or those without a parent."""
-        return list(select(self._below(parent, root), parent, 1))
+        return list(select(self._around(parent, root), parent, 1))
 
-    def _below(self, parent: wire.NodeId | None, root: str) -> Iterator[PlainItem]:
-        """Items among which all are that lie below `parent`, parents first."""
+    def _around(self, parent: wire.NodeId | None, root: str) -> Iterator[Entry]:
+        """Entries among which all items are that lie below `parent`, parents first."""
         if parent is None:
-            for entry in self._entries.values():
-                yield from entry.plain()
+            yield from self._entries.values()
             return
         top = os.path.normpath(os.path.join(root, parent.partition("::")[0]))
         for path, entry in self._entries.items():
             if path == top or path.startswith(top.rstrip(os.sep) + os.sep):
-                yield from entry.plain()
+                yield entry
 
 
 def one_by_one(json: bytes) -> Iterator[PlainItem]:
@@ -165,12 +179,41 @@ def one_by_one(json: bytes) -> Iterator[PlainItem]:
 
 
 def select(
-    items: Iterator[PlainItem], parent: wire.NodeId | None, depth: int | None
+    entries: Iterator[Entry], parent: wire.NodeId | None, depth: int | None
 ) -> Iterator[PlainItem]:
-    """Of a flat tree, parents first: what lies at most `depth` levels below `parent`."""
+    """Of a flat tree, parents first: what lies at most `depth` levels below `parent`.
+
+    What is deeper is not even parsed: an editor that asks level by level does so because of
+    projects in which that takes long.
+    """
     levels: dict[wire.NodeId | None, int] = {parent: 0}
+    for entry in entries:
+        if depth is None or (parent is not None and "::" in parent):
+            yield from _within(entry.plain(), levels, depth)
+            continue
+        first = next(one_by_one(entry.json))
+        found = list(_within([first], levels, depth))
+        if first["id"] in levels and levels[first["id"]] < depth:
+            outline = entry.outline()
+            found += _within(outline[1:], levels, depth)
+            if any(item["canResolveChildren"] for item in _open(found, levels, depth)):
+                found = list(_within(entry.plain(), levels, depth))
+        yield from found
+
+
+def _within(
+    items: Iterable[PlainItem], levels: dict[wire.NodeId | None, int], depth: int | None
+) -> Iterator[PlainItem]:
+    """Those of the items that lie at most `depth` levels down; `levels` learns where they are."""
     for item in items:
         above = levels.get(item.get("parent"))
         if above is not None and (depth is None or above < depth):
             levels[item["id"]] = above + 1
             yield item
+
+
+def _open(
+    found: Iterable[PlainItem], levels: Mapping[wire.NodeId | None, int], depth: int
+) -> Iterator[PlainItem]:
+    """The functions whose parameter sets are asked for as well."""
+    return (item for item in found if item["kind"] == "function" and levels[item["id"]] < depth)

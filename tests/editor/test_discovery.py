@@ -328,3 +328,38 @@ async def test_scan_does_not_block_the_loop(
     assert not refreshed.done()
     go_on.set()
     await refreshed
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4, 5])
+async def test_every_depth_below_every_item(server: Server, project: Path, depth: int) -> None:
+    """The short ways to an answer find what the long one does."""
+    write(
+        project / "sub" / "test_nested.py",
+        """\
+        import pytest
+
+        class TestOuter:
+            class TestInner:
+                @pytest.mark.parametrize("text", ['},{"id":', '"kind":"case"', "plain"])
+                def test_cases(self, text): ...
+
+                def test_plain(self): ...
+
+        @pytest.mark.parametrize("n", range(5))
+        def test_top(n): ...
+        """,
+    )
+    editor = await server.editor()
+    tree = await editor.tree()
+    assert sum(item["kind"] == "case" for item in tree) == 8
+    for parent in (None, *(item["id"] for item in tree)):
+        levels = {parent: 0}
+        expected = []
+        for item in tree:
+            above = levels.get(item.get("parent"))
+            if above is not None and above < depth:
+                levels[item["id"]] = above + 1
+                expected.append(item)
+        params = {"depth": depth} | ({} if parent is None else {"parent": parent})
+        found = await editor.request("fastcollect/discoverTests", params)
+        assert found["tests"] == expected

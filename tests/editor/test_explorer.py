@@ -62,13 +62,13 @@ async def states(client: Client) -> tuple[dict[str, str], str]:
     output = ""
     while True:
         message = await client.message(lambda m: m.get("method", "").startswith("experimental/"))
-        method, params = message["method"].partition("/")[2], message.get("params")
+        method, params = message["method"].partition("/")[2], message.get("params") or {}
         if method == "endRunTest":
             return found, output
         if method == "changeTestState":
             found[params["testId"].rpartition("::")[2]] = params["state"]["tag"]
         elif method == "appendOutputToRunTest":
-            output += params
+            output += str(params)
 
 
 async def test_tree_and_runs(kept: SmallBench) -> None:
