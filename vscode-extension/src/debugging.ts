@@ -69,6 +69,11 @@ export async function debugRun(
       request: "attach",
       connect,
       justMyCode: readSettings(folder).justMyCode,
+      // What serves a run warm stands below it on the stack, and is nobody's concern.
+      rules: ["pytest_fastcollect", "fastcollect_lsp"].map((module) => ({
+        module,
+        include: false,
+      })),
       fastcollectRun: token,
     },
     { testRun: view.run },

@@ -10,7 +10,7 @@ let folders: Folders | undefined;
 /** Called by VS Code once one of the activation events in package.json has happened. */
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
   const log = vscode.window.createOutputChannel("pytest-fastcollect", { log: true });
-  const opened = new Folders(log, extensionVersion(context));
+  const opened = new Folders(log, extensionVersion(context), context.workspaceState);
   folders = opened;
   context.subscriptions.push(log, registerDebugging(), registerCommands(opened, log));
   await opened.open();

@@ -1,6 +1,6 @@
 /** One workspace folder: its language server, its tests, its status. */
 
-import type * as vscode from "vscode";
+import * as vscode from "vscode";
 import { State } from "vscode-languageclient/node";
 import type { ServerCommand } from "./environment";
 import type { Launch } from "./launch";
@@ -27,6 +27,8 @@ export interface FolderViews {
   readonly status: StatusItem;
   readonly log: vscode.LogOutputChannel;
   notify(problem: Problem): void;
+  /** The interpreter that another extension has selected for a folder, absolute. */
+  selectedInterpreter(folder: vscode.Uri): Promise<string | undefined>;
 }
 
 /** Connects one folder with its server, and keeps its views up to date. */
@@ -108,6 +110,10 @@ export class FolderClient {
       this.#client = undefined;
       starting.kill();
     }
+    return this.#enqueueQuietly(task);
+  }
+
+  async #enqueueQuietly(task: () => Promise<void>): Promise<void> {
     // A task that fails is its caller's to hear of; those behind it run all the same.
     const done = this.#queue.then(task);
     this.#queue = done.catch(() => undefined);
@@ -116,8 +122,8 @@ export class FolderClient {
 
   async #start(cause: string): Promise<void> {
     this.#enter({ name: "starting" }, cause);
-    const { name, uri } = this.#folder;
-    const launch = await prepareLaunch(readSettings(this.#folder), uri.fsPath, name);
+    const { name } = this.#folder;
+    const launch = await this.#prepare();
     if (!launch.ready) {
       await this.#fail(launch.problem);
       return;
@@ -137,6 +143,26 @@ export class FolderClient {
     if (client === this.#client && !client.isRunning()) {
       await this.#fail(serverFailed(name, "it could not be started, the log says why."));
     }
+  }
+
+  async #prepare(): Promise<Launch> {
+    const { name, uri } = this.#folder;
+    const { isTrusted: trusted } = vscode.workspace;
+    const selected = trusted ? await this.#views.selectedInterpreter(uri) : undefined;
+    const place = { folder: uri.fsPath, name, trusted, selected };
+    return prepareLaunch(readSettings(this.#folder), place);
+  }
+
+  /** Connects to the right server where another interpreter is selected now; else nothing happens. */
+  async selectionChanged(): Promise<void> {
+    return this.#enqueueQuietly(async () => {
+      const launch = await this.#prepare();
+      const python = launch.ready ? launch.python : undefined;
+      if (python !== undefined && python !== this.#python) {
+        await this.#stop(`${python} is selected`);
+        await this.#start(`${python} is selected`);
+      }
+    });
   }
 
   async #stop(cause: string): Promise<void> {

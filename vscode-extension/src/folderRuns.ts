@@ -125,6 +125,7 @@ export class FolderRuns {
 
   /** The server tells of a run. One that nobody here has asked for is shown all the same. */
   started({ runId, kind, origin, args }: RunStarted): void {
+    this.#around.log.info(`${this.#around.folder.name}: ${kind} ${runId} (${origin})`);
     if (this.#going.has(runId)) {
       return;
     }
@@ -152,7 +153,9 @@ export class FolderRuns {
     if (end === undefined) {
       return;
     }
-    this.#around.log.debug(`${runId} has ended: ${end.exit} ${end.reason ?? ""}`);
+    this.#around.log.info(
+      `${this.#around.folder.name}: ${runId} has ended: ${end.exit} ${end.reason ?? ""}`,
+    );
     if (end.reason !== undefined) {
       view.say(end.reason);
     }

@@ -8,7 +8,9 @@ import { FolderRuns } from "./folderRuns";
 import { notify } from "./notification";
 import { FOREIGN_GLOB, marksProject, PROJECT_GLOBS } from "./project";
 import { Profiles } from "./profiles";
+import { PythonExtensions } from "./pythonExtensions";
 import { refused } from "./refusal";
+import { offerToTurnOff } from "./rivals";
 import { INTERPRETER, PROFILES, readSettings } from "./settings";
 import { StatusItem } from "./statusItem";
 import type { FolderTests } from "./testController";
@@ -32,10 +34,17 @@ export class Folders {
   readonly #listeners: vscode.Disposable;
 
   readonly #version: string;
+  readonly #memory: vscode.Memento;
+  readonly #pythons: PythonExtensions;
 
-  /** @param version the extension's */
-  constructor(log: vscode.LogOutputChannel, version: string) {
+  /**
+   * @param version the extension's
+   * @param memory what is kept for the workspace
+   */
+  constructor(log: vscode.LogOutputChannel, version: string, memory: vscode.Memento) {
     this.#log = log;
+    this.#memory = memory;
+    this.#pythons = new PythonExtensions(log);
     this.#version = version;
     this.#explorer = new TestExplorer(async () => {
       await this.#each(async ({ client }) => client.refresh());
@@ -59,6 +68,13 @@ export class Folders {
             await client.reconnect(`${INTERPRETER} changed`);
           }
         });
+      }),
+      vscode.workspace.onDidGrantWorkspaceTrust(async () => {
+        await this.#each(async ({ client }) => client.reconnect("the workspace is trusted"));
+      }),
+      this.#pythons,
+      this.#pythons.onDidChange(async () => {
+        await this.#each(async ({ client }) => client.selectionChanged());
       }),
       // A folder may become a project later.
       vscode.workspace.onDidOpenTextDocument(async ({ uri }) => this.#consider(uri)),
@@ -148,9 +164,11 @@ export class Folders {
       status,
       log: this.#log,
       notify: (problem) => void notify(problem),
+      selectedInterpreter: async (uri) => this.#pythons.interpreter(uri),
     });
     this.#projects.set(key, { folder, client, tests, runs, status });
     this.#nameProfiles();
+    void offerToTurnOff(folder, this.#memory);
     await client.start(cause);
   }
 

@@ -17,25 +17,53 @@ export interface Machine {
 export type Interpreter =
   | { readonly found: true; readonly python: string }
   | { readonly found: false; readonly because: "setting"; readonly value: string }
-  | { readonly found: false; readonly because: "none" };
+  | { readonly found: false; readonly because: "none" | "untrusted" };
 
 const ENVIRONMENT_FOLDERS = [".venv", "venv"];
 
+/** What there is to choose from. */
+export interface Choice {
+  /** The value of `fastcollect.interpreter`, empty where not set. */
+  readonly setting: string;
+  /** The one selected in another extension, absolute. */
+  readonly selected: string | undefined;
+  /** The workspace folder, absolute. */
+  readonly folder: string;
+  /** Else nothing that lies in the folder may be executed. */
+  readonly trusted: boolean;
+}
+
 /**
- * The interpreter that the setting names, else that of `.venv` or `venv` in the folder, else the one
- * on `PATH`. A setting that names nothing usable is an error: nothing else is tried in its place.
- *
- * @param setting the value of `fastcollect.interpreter`, empty where not set
- * @param folder the workspace folder, absolute
+ * The interpreter that the setting names, else the one selected elsewhere, else that of `.venv` or `venv` in the folder, else the one
+ * on `PATH`. A setting that names nothing usable is an error: nothing else is tried in its place. Of a
+ * folder that is not trusted, only the setting (VS Code hands out the user's own then) and `PATH`, and
+ * these only where they name something outside of the folder.
  */
-export function findInterpreter(setting: string, folder: string, machine: Machine): Interpreter {
+export function findInterpreter(choice: Choice, machine: Machine): Interpreter {
+  const { setting, selected, folder, trusted } = choice;
+  const found = anyInterpreter(setting, trusted ? selected : undefined, folder, trusted, machine);
+  return found.found && !trusted && isInside(found.python, folder, machine)
+    ? { found: false, because: "untrusted" }
+    : found;
+}
+
+function anyInterpreter(
+  setting: string,
+  selected: string | undefined,
+  folder: string,
+  trusted: boolean,
+  machine: Machine,
+): Interpreter {
   if (setting !== "") {
     const python = fromSetting(setting, folder, machine);
     return python === undefined
       ? { found: false, because: "setting", value: setting }
       : { found: true, python };
   }
-  for (const name of ENVIRONMENT_FOLDERS) {
+  if (selected !== undefined && machine.isExecutable(selected)) {
+    return { found: true, python: selected };
+  }
+  for (const name of trusted ? ENVIRONMENT_FOLDERS : []) {
     const python = inEnvironment(pathsOf(machine).join(folder, name), machine);
     if (python !== undefined) {
       return { found: true, python };
@@ -70,6 +98,11 @@ function fromSetting(setting: string, folder: string, machine: Machine): string 
     return file;
   }
   return paths.basename(expanded) === expanded ? onSearchPath(expanded, machine) : undefined;
+}
+
+function isInside(file: string, folder: string, machine: Machine): boolean {
+  const relative = pathsOf(machine).relative(folder, file);
+  return !relative.startsWith("..") && !pathsOf(machine).isAbsolute(relative);
 }
 
 function inEnvironment(environment: string, machine: Machine): string | undefined {

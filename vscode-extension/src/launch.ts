@@ -7,7 +7,13 @@ import { MODULE_PROBE, serverCommand } from "./environment";
 import { findInterpreter } from "./interpreter";
 import { thisMachine } from "./machine";
 import type { Problem } from "./problem";
-import { badInterpreterSetting, noInterpreter, serverFailed, serverMissing } from "./problem";
+import {
+  badInterpreterSetting,
+  noInterpreter,
+  notTrusted,
+  serverFailed,
+  serverMissing,
+} from "./problem";
 import type { Settings } from "./settings";
 
 const execute = promisify(execFile);
@@ -16,31 +22,43 @@ export type Launch =
   | { readonly ready: true; readonly python: string; readonly command: ServerCommand }
   | { readonly ready: false; readonly problem: Problem };
 
-/**
- * Decides what to start.
- *
- * @param folder the workspace folder, absolute
- * @param name what the folder is called in the editor
- */
-export async function prepareLaunch(
-  settings: Settings,
-  folder: string,
-  name: string,
-): Promise<Launch> {
+/** The folder of which a server is wanted. */
+export interface Place {
+  /** Absolute. */
+  readonly folder: string;
+  /** What it is called in the editor. */
+  readonly name: string;
+  readonly trusted: boolean;
+  /** The interpreter selected in another extension, absolute. */
+  readonly selected: string | undefined;
+}
+
+/** Decides what to start. */
+export async function prepareLaunch(settings: Settings, place: Place): Promise<Launch> {
+  const { folder, name, trusted, selected } = place;
   if (typeof settings.interpreter !== "string") {
     return { ready: false, problem: badInterpreterSetting(settings.interpreter) };
   }
   const machine = thisMachine();
-  const interpreter = findInterpreter(settings.interpreter, folder, machine);
+  const interpreter = findInterpreter(
+    { setting: settings.interpreter, selected, folder, trusted },
+    machine,
+  );
   if (!interpreter.found) {
     const problem =
       interpreter.because === "setting"
         ? badInterpreterSetting(interpreter.value)
-        : noInterpreter(name);
+        : interpreter.because === "untrusted"
+          ? notTrusted(name)
+          : noInterpreter(name);
     return { ready: false, problem };
   }
   const { python } = interpreter;
   const command = serverCommand(python, machine);
+  if (!command.installed && !trusted) {
+    // `python -m` would take modules from the folder.
+    return { ready: false, problem: notTrusted(name) };
+  }
   if (!command.installed) {
     const problem = await lookForModule(python, folder, name);
     if (problem !== undefined) {

@@ -1,12 +1,16 @@
 /** Tells the user about a problem, once, with what can be done about it. */
 
 import * as vscode from "vscode";
+import { PACKAGE } from "./environment";
+import { installInTerminal } from "./install";
 import type { Problem, Remedy } from "./problem";
 import { INTERPRETER } from "./settings";
 import { RESTART_SERVER, SHOW_LOGS } from "./statusItem";
 
 const TITLES: Record<Remedy["kind"], string> = {
   copyCommand: "Copy command",
+  install: "Install",
+  manageTrust: "Manage workspace trust",
   openSettings: "Open settings",
   restart: "Restart server",
   showLogs: "Show logs",
@@ -25,6 +29,14 @@ async function apply(remedy: Remedy): Promise<void> {
   switch (remedy.kind) {
     case "copyCommand":
       await vscode.env.clipboard.writeText(remedy.command);
+      break;
+    case "install":
+      installInTerminal(remedy.python, PACKAGE, () => {
+        void vscode.commands.executeCommand(RESTART_SERVER);
+      });
+      break;
+    case "manageTrust":
+      await vscode.commands.executeCommand("workbench.trust.manage");
       break;
     case "openSettings":
       await vscode.commands.executeCommand("workbench.action.openSettings", INTERPRETER);

@@ -4,6 +4,8 @@ import { installCommand, PACKAGE } from "./environment";
 
 /** What a notification offers to do about a problem. */
 export type Remedy =
+  | { readonly kind: "install"; readonly python: string }
+  | { readonly kind: "manageTrust" }
   | { readonly kind: "copyCommand"; readonly command: string }
   | { readonly kind: "openSettings" }
   | { readonly kind: "restart" }
@@ -38,13 +40,27 @@ export function noInterpreter(folder: string): Problem {
   };
 }
 
+/** Nothing outside of an untrusted folder can list its tests. */
+export function notTrusted(folder: string): Problem {
+  return {
+    summary: "not trusted",
+    message: `The tests of "${folder}" are shown once the workspace is trusted: there is no interpreter with ${PACKAGE} outside of it.`,
+    remedies: [{ kind: "manageTrust" }],
+  };
+}
+
 /** The environment holds no server. */
 export function serverMissing(python: string): Problem {
   const command = installCommand(python);
   return {
     summary: "not installed",
     message: `${PACKAGE} is not installed for ${python}. Run \`${command}\` and restart the server.`,
-    remedies: [{ kind: "copyCommand", command }, { kind: "restart" }, { kind: "openSettings" }],
+    remedies: [
+      { kind: "install", python },
+      { kind: "copyCommand", command },
+      { kind: "restart" },
+      { kind: "openSettings" },
+    ],
   };
 }
 

@@ -1,6 +1,6 @@
 /** The connection with one language server. */
 
-import type * as vscode from "vscode";
+import * as vscode from "vscode";
 import type {
   ClientCapabilities,
   LanguageClientOptions,
@@ -46,6 +46,12 @@ export class ServerClient extends LanguageClient {
       outputChannel: log,
       traceOutputChannel: log,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
+      initializationOptions: {
+        staticOnly: !vscode.workspace.isTrusted,
+        failures: false, // as diagnostics: they are in the Test Explorer
+      },
+      // The Test Explorer has buttons beside the code.
+      middleware: { provideCodeLenses: () => [], provideCodeActions: () => [] },
       initializationFailedHandler: () => false, // `start` rejects, which is answered there
       errorHandler: {
         error: () => ({ action: ErrorAction.Continue }),
@@ -125,6 +131,8 @@ function details(data: unknown): unknown[] {
 
 const announcement: StaticFeature = {
   fillClientCapabilities(capabilities: ClientCapabilities): void {
+    // The Test Explorer shows how far a run is.
+    capabilities.window = { ...capabilities.window, workDoneProgress: false };
     capabilities.experimental = {
       ...(capabilities.experimental as object | undefined),
       [SECTION]: { version: PROTOCOL_VERSION },

@@ -8,6 +8,7 @@ const ALL = [
   problem.serverMissing("/env/bin/python"),
   problem.serverIncompatible("/env/bin/fastcollect", 2, 1),
   problem.serverFailed("project", "boom\n  at somewhere\n"),
+  problem.notTrusted("project"),
 ];
 
 test.each(ALL)("one line that offers a remedy: $message", ({ message, remedies }) => {
@@ -27,7 +28,10 @@ describe("what is named", () => {
     const command = "/env/bin/python -m pip install pytest-fastcollect";
     expect(ALL[3]?.message).toContain(`not installed for /env/bin/python`);
     expect(ALL[3]?.message).toContain(`\`${command}\``);
-    expect(ALL[3]?.remedies[0]).toEqual({ kind: "copyCommand", command });
+    expect(ALL[3]?.remedies.slice(0, 2)).toEqual([
+      { kind: "install", python: "/env/bin/python" },
+      { kind: "copyCommand", command },
+    ]);
   });
 
   test("both versions", () => {
