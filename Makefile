@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test check unit long fuzz rust extension vscode clean
+.PHONY: demo test check unit long fuzz rust extension vscode vscode-all clean
 
 # An environment as a user would have it: the two distributions, and what the example imports.
 DEMO := .work/demo
@@ -56,6 +56,12 @@ extension: $(NODE_MODULES)
 vscode: extension $(VENV)/.installed
 	tests/editor/vscode/setup.sh
 	cd tests/editor/vscode && npm ci --no-audit --no-fund && FASTCOLLECT_PYTHON=$(abspath $(BIN)/python) npm test
+
+# Every journey in a real VS Code; `vscode` has the main path only. Needs debugpy and coverage in the environment.
+vscode-all: extension $(VENV)/.installed
+	tests/editor/vscode/setup.sh
+	$(BIN)/pip install --quiet coverage debugpy
+	cd tests/editor/vscode && npm ci --no-audit --no-fund && FASTCOLLECT_PYTHON=$(abspath $(BIN)/python) npm run all
 
 clean:
 	rm -rf target $(VENV) .work vscode-extension/node_modules

@@ -32,6 +32,11 @@ export interface RunSurroundings {
 
 let runs = 0;
 
+/** A request that has been answered takes no further runs. */
+function again({ include, exclude, profile }: vscode.TestRunRequest): vscode.TestRunRequest {
+  return new vscode.TestRunRequest(include, exclude, profile, true, true);
+}
+
 export class FolderRuns {
   readonly #around: RunSurroundings;
   readonly #going = new Map<string, { view: RunView; kind: RunKind }>();
@@ -47,7 +52,7 @@ export class FolderRuns {
   connected(client: ServerClient): void {
     this.#client = client;
     for (const [runId, wanted] of this.#continuous) {
-      void this.#begin(client, runId, wanted, true);
+      void this.#begin(client, runId, { ...wanted, request: again(wanted.request) }, true);
     }
   }
 
@@ -131,7 +136,7 @@ export class FolderRuns {
     }
     const wanted = this.#continuous.get(runId.slice(0, Math.max(runId.lastIndexOf("/"), 0)));
     if (wanted !== undefined) {
-      this.#open(runId, kind, wanted.request, "changed");
+      this.#open(runId, kind, again(wanted.request), "after a change");
       return;
     }
     const named = args.map((id) => this.#around.tests.get(id)).filter((item) => item !== undefined);

@@ -53,7 +53,7 @@ journey("debug", async ({ project, codeServer, step, watch }) => {
   await step("a session that is stopped takes its run with it", async () => {
     await window.clickInRow("test_positive", "testing-debug-icon");
     await window.page.locator(".codicon-debug-breakpoint-stackframe, .codicon-debug-stackframe").first().waitFor();
-    await window.command("Debug: Stop");
+    await window.command("Debug: Disconnect");
     await window.page.locator(".debug-toolbar").waitFor({ state: "hidden" });
     await window.openTestExplorer();
     await window.rowIn("test_positive", "Running").waitFor({ state: "hidden" });

@@ -62,7 +62,7 @@ journey("runs", async ({ project, codeServer, fastcollect, step, watch }) => {
     for (const row of ["1", "2", "3", "test_basket.py"]) {
       await window.rowIn(row, "Passed").waitFor();
     }
-    await window.clickInRow("test_basket.py", "testing-turn-continuous-run-off");
+    await window.command("Test: Stop Continuous Run");
   });
 
   await step("a run ends where its server is restarted", async () => {
