@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
@@ -492,3 +493,93 @@ async def test_debug_stops_at_a_breakpoint(bench: SmallBench) -> None:
         seen = await follow(client, "d")
         assert seen.states == {"test_fails": "failed"}
         await debugger.close()
+
+
+PLUGINS = {
+    "test_plugins.py": f"""\
+        import {SLOW}
+        from pathlib import Path
+        import pytest
+
+        def test_subtests(subtests):
+            with subtests.test("first"):
+                assert 1 == 2
+            with subtests.test("second", n=3):
+                assert "a" == "b"
+            with subtests.test("third"):
+                pass
+
+        @pytest.mark.flaky(reruns=2)
+        def test_rerun():
+            count = Path("count")
+            count.write_text(count.read_text() + "x" if count.exists() else "x")
+            assert len(count.read_text()) == 3
+
+        def test_compared():
+            assert {{"a": [1]}} == {{"a": [2]}}
+
+        def test_compared_before():
+            with pytest.raises(AssertionError):
+                assert 1 == 2
+            assert not "empty"
+        """,
+}
+
+
+@pytest.mark.parametrize("distributed", [False, True], ids=["one process", "xdist"])
+async def test_states_that_plugins_make(make: Make, distributed: bool) -> None:
+    pytest.importorskip("pytest_rerunfailures")
+    pytest.importorskip("xdist")
+    bench = make(PLUGINS)
+    bench.warm_up("--collect-only")
+    async with lsp(bench) as client:
+        args = ["-n2", "--dist=loadfile"] if distributed else []
+        _, seen = await run(client, args=args)
+        assert seen.states == {
+            "test_subtests": "failed",
+            "test_rerun": "passed",
+            "test_compared": "failed",
+            "test_compared_before": "failed",
+        }
+        rerun = [e["id"] for e in seen.of("started") if e["id"].endswith("test_rerun")]
+        assert len(rerun) == 3
+        failed = [e for e in seen.of("failed") if e["id"].endswith("test_subtests")][-1]
+        texts = [message["text"].partition("\n")[0] for message in failed["messages"]]
+        assert texts[:2] == ["[first]", "[second] (n=3)"]
+        compared = seen.failure("test_compared")
+        assert (compared["actual"], compared["expected"]) == ("{'a': [1]}", "{'a': [2]}")
+        assert "expected" not in seen.failure("test_compared_before")
+        # The report that other plugins see holds nothing of ours.
+        log = bench.pytest("-q", "-n2", "--junitxml=seen.xml") if distributed else None
+        assert log is None or "fastcollect" not in (bench.root / "seen.xml").read_text()
+
+
+@pytest.mark.long
+async def test_no_cancel_leaves_anything(make: Make) -> None:
+    """At random moments, from before pytest is there until after the last test."""
+    bench = make(
+        {
+            "test_many.py": f"""\
+                import {SLOW}, os, subprocess, sys, time
+                import pytest
+
+                @pytest.mark.parametrize("n", range(8))
+                def test_it(n):
+                    with open("pids", "a") as file:
+                        file.write(f"{{os.getpid()}}\\n")
+                    subprocess.run([sys.executable, "-c", "import time; time.sleep(0.05)"])
+                """,
+        }
+    )
+    bench.warm_up()
+    rng = random.Random(1)
+    async with lsp(bench) as client:
+        for number in range(200):
+            run_id = f"run-{number}"
+            await client.request("fastcollect/runTests", {"runId": run_id, "kind": "run"})
+            await asyncio.sleep(rng.random() * 0.8)
+            await client.request("fastcollect/cancelRun", {"runId": run_id})
+            seen = await follow(client, run_id)
+            assert seen.of("ended")[0]["exit"] in (0, 2, -2), seen.of("ended")
+    pids = {int(line) for line in (bench.root / "pids").read_text().split()}
+    assert all(ended(pid) for pid in pids)
