@@ -181,5 +181,7 @@ def _subtest(context: object) -> str | None:
     message, kwargs = getattr(context, "msg", None), getattr(context, "kwargs", {})
     parts = [f"[{message}]"] if message is not None else []
     if kwargs:
-        parts.append(f"({', '.join(f'{name}={value!r}' for name, value in kwargs.items())})")
+        # pytest's own hold what `repr` said, those of pytest-subtests the values themselves.
+        shown = (f"{n}={v if isinstance(v, str) else repr(v)}" for n, v in kwargs.items())
+        parts.append(f"({', '.join(shown)})")
     return " ".join(parts) or "(<subtest>)"
