@@ -127,8 +127,7 @@ impl<'a> Collector<'a> {
             if self.options.versions.test_cases_are_made_with_a_name() && refuses_a_name(lineage) {
                 Err("its constructor does not take the name of a test".to_owned())
             } else {
-                self.unittest(&inner, lineage);
-                Ok(())
+                self.unittest(&inner, lineage)
             }
         } else {
             self.members(&inner, lineage)
@@ -170,7 +169,14 @@ impl<'a> Collector<'a> {
     }
 
     /// Methods `test*` in alphabetical order; `runTest` only if there are none (rule 12).
-    fn unittest(&mut self, container: &Container<'_, 'a>, lineage: &Lineage<'a>) {
+    ///
+    /// # Errors
+    /// Why pytest would fail to collect the class.
+    fn unittest(
+        &mut self,
+        container: &Container<'_, 'a>,
+        lineage: &Lineage<'a>,
+    ) -> Result<(), String> {
         let mut names: Vec<&str> = lineage
             .classes
             .iter()
@@ -184,9 +190,33 @@ impl<'a> Collector<'a> {
         for name in names {
             found |= self.unittest_method(name, container, lineage);
         }
-        if !found {
-            self.unittest_method("runTest", container, lineage);
+        if found || self.unittest_method("runTest", container, lineage) {
+            return Ok(());
         }
+        self.odd_run_test(container, lineage)
+    }
+
+    /// A `runTest` that is no function: pytest takes whatever it is for a test, and looks for its `__dict__`.
+    fn odd_run_test(
+        &mut self,
+        container: &Container<'_, 'a>,
+        lineage: &Lineage<'a>,
+    ) -> Result<(), String> {
+        let Some((Member { scope, .. }, binding)) = lineage.get("runTest") else { return Ok(()) };
+        let value = match &binding.value {
+            Value::Expr(value) => evaluate(value, scope, &self.options.versions),
+            _ => Constant::Unknown,
+        };
+        match value {
+            Constant::None => {}
+            Constant::Unknown | Constant::Data | Constant::Object => {
+                if let Some(place) = container.place {
+                    self.items[place].doubt.get_or_insert("its runTest is computed".to_owned());
+                }
+            }
+            _ => return Err("its runTest is no function".to_owned()),
+        }
+        Ok(())
     }
 
     /// Collect a method of a `TestCase`; whether there is one.
