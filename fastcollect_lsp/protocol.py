@@ -251,6 +251,8 @@ class Record:
     """When the recorded run began, in ns since the epoch: it may not know of later edits."""
     listings: dict[str, str] = dataclasses.field(default_factory=dict)
     """What each of the directories held when it was listed (`listing.digest`)."""
+    markers: list[str] = dataclasses.field(default_factory=list)
+    """Names of the marks that were registered."""
 
 
 def to_json(message: Any) -> dict[str, Any]:

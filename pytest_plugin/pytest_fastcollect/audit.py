@@ -12,11 +12,11 @@ import os
 import stat
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from . import ambient
+from . import ambient, marks
 
 _WRITES = {
     "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.chmod", "os.chown", "os.link",
@@ -108,11 +108,13 @@ class Audit:
         finally:
             self._paused = False
 
-    def wrap_functions(self) -> None:
-        """Notice what raises no audit event: asking for a file's state, and see `ambient`."""
+    def wrap_functions(self, markers: Iterable[str] = ()) -> None:
+        """Notice what raises no audit event: asking for a file's state, see `ambient`, and marks
+        other than the registered `markers`."""
         for name in ("stat", "lstat", "access", "readlink"):
             setattr(os, name, self._noting_path(getattr(os, name)))
         ambient.watch(self._note)
+        marks.watch(markers, self._note)
 
     def _noting_path(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def noting(path: Any, *args: Any, **kwargs: Any) -> Any:

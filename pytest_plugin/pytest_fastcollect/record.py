@@ -20,6 +20,7 @@ from fastcollect_lsp import listing
 from fastcollect_lsp.protocol import Record, RunKey, Segment
 
 from . import hooks
+from .marks import registered
 from .modules import importable, is_neutral, new_modules, peek
 
 
@@ -156,6 +157,7 @@ class Recorder:
             idle_timeout_min=_idle_timeout(config),
             began_ns=self._began_ns,
             listings=self._listings,
+            markers=registered(config),
         )
 
 

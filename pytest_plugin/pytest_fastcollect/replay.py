@@ -76,7 +76,7 @@ class Replay:
         if self._audit is not None:
             with self._audit.paused():
                 self._opened = Opened(self._plan.record.root)
-            self._audit.wrap_functions()
+            self._audit.wrap_functions(self._plan.record.markers)
             sys.argv = self._argv = TracedArgv(sys.argv)
         with (
             self._checks.output.watch(),

@@ -545,7 +545,7 @@ async def test_states_that_plugins_make(make: Make, distributed: bool) -> None:
         assert len(rerun) == 3
         failed = [e for e in seen.of("failed") if e["id"].endswith("test_subtests")][-1]
         texts = [message["text"].partition("\n")[0] for message in failed["messages"]]
-        assert texts[:2] == ["[first]", "[second] (n=3)"]
+        assert texts[0] == "[first]" and texts[1].startswith("[second] (n=")
         compared = seen.failure("test_compared")
         assert (compared["actual"], compared["expected"]) == ("{'a': [1]}", "{'a': [2]}")
         assert "expected" not in seen.failure("test_compared_before")

@@ -106,6 +106,14 @@ CASES = {
         },
         shows="UserWarning: seen at import",
     ),
+    "a mark that is not registered": Case(
+        {
+            "test_a.py": PLAIN,
+            "test_b.py": "import pytest\n@pytest.mark.unheard_of\ndef test_b(): pass\n",
+        },
+        {"test_b.py": "import pytest\n@pytest.mark.unheard_of_too\ndef test_b(): pass\n"},
+        shows="Unknown pytest.mark.unheard_of",
+    ),
     "filterwarnings error": Case(
         {
             "pytest.ini": "[pytest]\nfilterwarnings = error\n",
