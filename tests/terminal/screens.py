@@ -46,7 +46,7 @@ _VARIABLE = [
     (re.compile(r"(?m)^  pytest-fastcollect-.*\n"), ""),
     (re.compile(r"(?m)^registered third-party plugins:\n(?!  \S)"), ""),
     # the one frame of ours, below all others
-    (re.compile(r'(?m)^  File "<string>", line 5 in <module>\n'), ""),
+    (re.compile(r'(?m)^  File "<string>", line 5,? in <module>\n'), ""),
     (re.compile(r"(?m)^  <string>\(5\)<module>\(\)\n"), ""),
     (re.compile(r"\x1b\[1m(\x1b\[0m)?(collected [^\n\x1b]*?) *\x1b\[0m"), r"\2"),
     (re.compile(r"(?m)^(.* in )\d+\.\d+s\b"), r"\1<time>"),

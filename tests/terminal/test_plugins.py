@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import Shared, SmallBench, small_bench
+from tests.support import Shared, SmallBench, eventually, small_bench
 from tests.terminal import screens
 from tests.terminal.plugins import PLUGINS, Plugin
 from tests.terminal.screens import Screen, show
@@ -69,6 +69,7 @@ def tidied(screen: Screen, plugin: Plugin) -> Screen:
 def test_plugin(bench: SmallBench, plugin: Plugin) -> None:
     script = f"pytest {plugin.args}" + ("" if plugin.terminal else " 2>&1 < /dev/null | cat")
     show(bench, script, cold=False)
+    eventually(lambda: screens.status_of(bench), "a server that listens")
     bench.wait_until_warm()
     warm, cold = show(bench, script, cold=False), show(bench, script, cold=True)
     assert plugin.shows in cold.output, cold.output
