@@ -60,7 +60,10 @@ def _is_program(config: pytest.Config) -> bool:
     if frame is None or frame.f_globals.get("__name__") != "__main__":
         return True
     script = Path(frame.f_code.co_filename)
-    if script.stem not in {"pytest", "py.test"} and script.parts[-2:] != ("pytest", "__main__.py"):
+    if not {script.stem, script.name} & {"pytest", "py.test"} and script.parts[-2:] != (
+        "pytest",
+        "__main__.py",
+    ):
         return True
     frame = frame.f_back
     while frame is not None:

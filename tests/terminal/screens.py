@@ -32,6 +32,9 @@ from fastcollect_lsp.verify import normalise
 from tests.support import HANG, SmallBench, eventually
 
 ROWS = 40
+LESSONS = 3
+"""Cold runs from which the server learns a command line, at the most: on a busy machine it may hear
+late of the first."""
 SKIPPED = {"__pycache__"}
 
 _VARIABLE = [
@@ -53,6 +56,7 @@ _VARIABLE = [
     (re.compile(r"(?m)^(.*?)=+( .*<time>.*? ?)=+((?:\x1b\[0m)?)$"), r"\1=\2=\3"),
     (re.compile(r"\d+\.\d+s"), "<time>"),
     (re.compile(r"\d+:\d\d:\d\d ago"), "<time> ago"),
+    (re.compile(r"\bpid=\d+"), "pid=<pid>"),
     (re.compile(r"\.\.\.[0-9a-f]{5,12}>"), "...<address>>"),  # a repr cut in the middle
 ]
 _IN_FILES = [
@@ -288,7 +292,9 @@ class Row:
 def compare(bench: SmallBench, row: Row) -> tuple[Screen, Screen]:
     """A row, warm and cold: equal in all that can be seen, and served as it says."""
     warm = show(bench, row.script, row.keys, cold=False, columns=row.columns, env=row.env)
-    if row.warm is not None and warm.warm < row.warm:  # a command line that it had not seen yet
+    for _ in range(LESSONS):  # a command line that the server had not seen yet
+        if row.warm is None or warm.warm >= row.warm:
+            break
         bench.wait_until_warm()
         warm = show(bench, row.script, row.keys, cold=False, columns=row.columns, env=row.env)
     cold = show(bench, row.script, row.keys, cold=True, columns=row.columns, env=row.env)
