@@ -28,6 +28,8 @@ log = logging.getLogger("fastcollect.runs")
 
 BATCH_S = 0.03
 """Seconds for which events are gathered before they are sent."""
+BUSY_S = 0.002
+"""Seconds for which reports are taken in before others have their turn."""
 REPORT_TIMEOUT = 10.0
 """Seconds for which the end of a run waits for the rest of its reports."""
 DECIDED_TIMEOUT = 5.0
@@ -254,8 +256,14 @@ class Runs:
             return
         await send(reports.to_orders(reports.Orders(True, run.kind, list(run.exclude))))
         try:
+            resumed = time.monotonic()
             while (message := await next_frame()) is not None:
                 self._take(run, reports.parse(message))
+                # Reading what has come already does not yield: a run that tells much would keep
+                # every editor waiting.
+                if time.monotonic() - resumed > BUSY_S:
+                    await asyncio.sleep(0)
+                    resumed = time.monotonic()
         finally:
             run.quiet.set()
             if run.process is None:
