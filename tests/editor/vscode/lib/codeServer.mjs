@@ -34,6 +34,42 @@ const BROWSER_ARGUMENTS = [
   "--disable-sync",
 ];
 
+/**
+ * @typedef {object} Options
+ * @property {boolean} [asksForTrust] whether workspaces are untrusted at first
+ * @property {readonly StandIn[]} [standIns] extensions that are there as well
+ *
+ * @typedef {object} StandIn an extension that speaks as another does, which no registry of ours has
+ * @property {string} publisher
+ * @property {string} name
+ * @property {string} code CommonJS
+ */
+
+/**
+ * @param {StandIn} standIn
+ * @param {string} folder
+ */
+async function packageOf({ publisher, name, code }, folder) {
+  const source = path.join(folder, "stand-ins", name);
+  await mkdir(source, { recursive: true });
+  const manifest = {
+    ...{ publisher, name, version: "1.0.0", main: "./main.js", license: "MIT" },
+    ...{ engines: { vscode: "^1.100.0" }, activationEvents: ["onStartupFinished"] },
+    contributes: { configuration: { properties: { [`${name}.selected`]: { type: "string" } } } },
+  };
+  await writeFile(path.join(source, "package.json"), JSON.stringify(manifest));
+  await writeFile(path.join(source, "main.js"), code);
+  await writeFile(path.join(source, "README.md"), name);
+  const vsix = `${source}.vsix`;
+  const vsce = path.join(EXTENSION, "node_modules/@vscode/vsce/vsce");
+  await run(
+    process.execPath,
+    [vsce, "package", "--no-dependencies", "--allow-missing-repository", "--skip-license", "--out", vsix],
+    { cwd: source },
+  );
+  return vsix;
+}
+
 export class CodeServer {
   #folder;
   #daemon;
@@ -58,8 +94,9 @@ export class CodeServer {
    *
    * @param {string} folder where all of its files go
    * @param {NodeJS.ProcessEnv} env what language servers are to inherit
+   * @param {Options} [options]
    */
-  static async start(folder, env) {
+  static async start(folder, env, { asksForTrust = false, standIns = [] } = {}) {
     const user = path.join(folder, "user");
     await mkdir(path.join(user, "User"), { recursive: true });
     await writeFile(path.join(user, "User/settings.json"), JSON.stringify(USER_SETTINGS));
@@ -75,6 +112,11 @@ export class CodeServer {
     const vsix = path.join(folder, "extension.vsix");
     await run("npm", ["run", "package", "--", "--out", vsix], { cwd: EXTENSION });
     await run(process.execPath, [entry, ...own, "--install-extension", vsix], { env: hostEnv });
+    for (const standIn of standIns) {
+      await run(process.execPath, [entry, ...own, "--install-extension", await packageOf(standIn, folder)], {
+        env: hostEnv,
+      });
+    }
 
     const daemon = new Daemon(
       process.execPath,
@@ -85,7 +127,7 @@ export class CodeServer {
         ...["--session-socket", path.join(folder, "session.sock")],
         "--disable-telemetry",
         "--disable-update-check",
-        "--disable-workspace-trust",
+        ...(asksForTrust ? [] : ["--disable-workspace-trust"]),
         "--disable-getting-started-override",
       ],
       hostEnv,
@@ -116,6 +158,16 @@ export class CodeServer {
     const workbench = new Workbench(page);
     await workbench.ready();
     return workbench;
+  }
+
+  /**
+   * Adds to the user's settings, before a window is opened.
+   *
+   * @param {Readonly<Record<string, unknown>>} more
+   */
+  async userSettings(more) {
+    const file = path.join(this.#folder, "user/User/settings.json");
+    await writeFile(file, JSON.stringify({ ...USER_SETTINGS, ...more }));
   }
 
   /** What the extension has logged, in all windows. */

@@ -17,6 +17,7 @@ import { Project, removeFolder, temporaryFolder } from "./project.mjs";
  *   command in a project's folder and returns what it printed
  * @property {(name: string, action: () => Promise<void>) => Promise<void>} step runs a part of the
  *   journey; after one that failed the others are skipped
+ * @property {(what: string, milliseconds: number) => void} report prints a figure
  * @property {(project: Project) => void} uses a project whose server is to be stopped at the end
  * @property {(window: import("./workbench.mjs").Workbench) => void} watch the window of which each
  *   step takes a picture
@@ -25,8 +26,9 @@ import { Project, removeFolder, temporaryFolder } from "./project.mjs";
 /**
  * @param {string} title also the beginning of the pictures' names
  * @param {(stage: Stage) => Promise<void>} story
+ * @param {import("./codeServer.mjs").Options} [options]
  */
-export function journey(title, story) {
+export function journey(title, story, options = {}) {
   test(title, { timeout: 600_000 }, async (t) => {
     const python = serverPython();
     const folder = await temporaryFolder();
@@ -52,7 +54,7 @@ export function journey(title, story) {
       }
       await removeFolder(folder);
     });
-    const codeServer = (started = await CodeServer.start(folder, env));
+    const codeServer = (started = await CodeServer.start(folder, env, options));
 
     /** @type {import("./workbench.mjs").Workbench | undefined} */
     let window;
@@ -64,6 +66,9 @@ export function journey(title, story) {
       project,
       codeServer,
       fastcollect,
+      report: (what, milliseconds) => {
+        t.diagnostic(`${what}: ${Math.round(milliseconds)} ms`);
+      },
       uses: (used) => void projects.add(used),
       watch: (watched) => {
         window = watched;

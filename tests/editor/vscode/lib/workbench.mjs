@@ -43,7 +43,7 @@ export class Workbench {
   async command(title) {
     await this.page.keyboard.press("F1");
     await this.page.locator(".quick-input-widget input[type=text]").fill(`>${title}`);
-    await this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${title}"]`).click();
+    await this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${title}"]`).first().click();
   }
 
   async openTestExplorer() {

@@ -1,0 +1,40 @@
+/** A workspace that is not trusted: tests from their source, by a server from outside; then it is trusted. */
+
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { journey } from "./lib/journey.mjs";
+
+journey(
+  "trust",
+  async ({ python, project, codeServer, step, watch }) => {
+    // The folder's own settings do not count before; the user's do.
+    await project.chooseInterpreter("nowhere/python");
+    await codeServer.userSettings({ "fastcollect.interpreter": python });
+    await project.write("tests/test_mark.py", 'open("imported", "w").close()\n\n\ndef test_mark():\n    pass\n');
+    const window = await codeServer.open("folder", project.folder);
+    watch(window);
+
+    await step("tests are listed and nothing is imported", async () => {
+      await window.page.getByText("No, I don't trust the authors").click();
+      await window.openTestExplorer();
+      await window.expand("tests");
+      await window.expand("test_mark.py");
+      await window.clickInRow("test_mark", "testing-run-icon");
+      await window.notification("static only").waitFor();
+      assert.ok(!existsSync(path.join(project.folder, "imported")));
+    });
+
+    await step("with trust they run", async () => {
+      await project.chooseInterpreter(python);
+      await window.command("Workspaces: Manage Workspace Trust");
+      await window.page.getByText("Trust", { exact: true }).first().click();
+      await window.openTestExplorer();
+      await window.command("pytest-fastcollect: Show logs");
+      await window.logShows(/the\sworkspace\sis\strusted/);
+      await window.clickInRow("test_mark", "testing-run-icon");
+      await window.rowIn("test_mark", "Passed").waitFor();
+    });
+  },
+  { asksForTrust: true },
+);
