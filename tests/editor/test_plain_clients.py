@@ -184,6 +184,14 @@ async def test_failures_are_diagnostics_until_they_pass(shared: Shared) -> None:
             await client.until(lambda: not client.messages(PLAIN), "nothing of a deleted file")
 
 
+async def test_failures_are_left_out_where_they_are_not_wanted(kept: SmallBench) -> None:
+    async with plain_client(kept, options={"failures": False}) as client:
+        client.open(PLAIN)
+        await client.do("fastcollect.run", f"{PLAIN}::test_fails")
+        await client.ran(PLAIN, FAILS, "✗")  # told later than diagnostics are
+        assert client.messages(PLAIN) == []
+
+
 async def test_collection_errors(shared: Shared) -> None:
     name = "test_broken.py"
     with small_bench(shared, {name: FILES[name]}) as bench:

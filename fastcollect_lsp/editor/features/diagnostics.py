@@ -57,6 +57,12 @@ class Diagnostics(Listener):
         self._lines: dict[str, list[str]] = {}
         """Open documents that have marks, as they were before the edit that comes."""
         self._begun = False
+        self._failures_wanted = True
+
+    def learn(self, options: object) -> None:
+        """Take the client's `initializationOptions`."""
+        if isinstance(options, dict) and options.get("failures") is False:
+            self._failures_wanted = False
 
     def begin(self) -> None:
         """The client is ready."""
@@ -123,6 +129,8 @@ class Diagnostics(Listener):
                 self._mark(event.id, result)
 
     def _mark(self, test: wire.NodeId, result: Result) -> None:
+        if not self._failures_wanted:
+            return
         self._unmark(test)
         own_uri = self._uri(test)
         for mark in marks(test, result, own_uri, self._root_uri):
@@ -252,4 +260,6 @@ def _place(item: PlainItem) -> PlainItem:
 
 def register(server: EditorServer, peer: EditorPeer) -> None:
     """Add this module's notifications to a connection."""
-    peer.at_beginning(Diagnostics(server, peer).begin)
+    diagnostics_of_peer = Diagnostics(server, peer)
+    peer.at_beginning(diagnostics_of_peer.begin)
+    peer.at_options(diagnostics_of_peer.learn)
