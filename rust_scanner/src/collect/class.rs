@@ -187,9 +187,18 @@ impl<'a> Collector<'a> {
         names.sort_unstable();
         names.dedup();
         let mut found = false;
+        let mut unclear = None;
         for name in names {
-            found |= self.unittest_method(name, container, lineage);
+            let is_there = self.unittest_method(name, container, lineage);
+            found |= is_there;
+            let is_computed = |(_, binding): (Member, &Binding)| {
+                matches!(binding.value, Value::Expr(_) | Value::Import(_) | Value::Unknown)
+            };
+            if !is_there && lineage.get(name).is_some_and(is_computed) {
+                unclear = Some(format!("{name} may be a test, and then runTest is none"));
+            }
         }
+        let container = &Container { doubt: container.doubt.or(unclear.as_deref()), ..*container };
         if found || self.unittest_method("runTest", container, lineage) {
             return Ok(());
         }
