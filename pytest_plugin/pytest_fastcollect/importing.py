@@ -56,7 +56,8 @@ class Starts(importlib.abc.MetaPathFinder):
 def import_system(record: Record, starts: Starts) -> Iterator[None]:
     """pytest's assertion rewriting and our count of imports, for the duration."""
     config: Any = get_config()
-    if not hasattr(config, "inicfg"):
+    # (to ask for `inicfg` warns from pytest 9.1 on: an error with -W error)
+    if not hasattr(config, "_inicfg") and not hasattr(config, "inicfg"):
         config.inicfg = {}  # up to pytest 9.0 only parsing a command line sets it
     hook: Any = _pytest.assertion.install_importhook(config)
     hook.__class__ = ExactHook

@@ -73,6 +73,8 @@ def served(row: Row) -> str:
     if row.warm:
         return "warm"
     reason = row.why or row.reason
+    if row.warm is None:
+        return f"warm; cold {reason}".rstrip()
     return f"cold: {reason}" if reason else "cold"
 
 

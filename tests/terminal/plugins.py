@@ -200,7 +200,7 @@ PLUGINS = {
         },
         "--hypothesis-seed=7",
         shows="assert sum(ns) < 100",
-        leaves=(".hypothesis/unicode_data", ".hypothesis/tmp"),
+        leaves=(".hypothesis/constants/", ".hypothesis/unicode_data", ".hypothesis/tmp"),
     ),
     "pytest-bdd": Plugin(
         ("pytest-bdd",),
