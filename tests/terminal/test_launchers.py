@@ -84,9 +84,6 @@ ROWS = {
     "python -m cProfile": Row(
         "python -m cProfile -m pytest -q test_a.py | head -n 3", warm=0, why="a profiler is active"
     ),
-    "python -m trace": Row(
-        "python -m trace --count -C . --missing --module pytest --version", warm=0
-    ),
     "another directory": Row("cd sub; pytest -v"),
     "from outside": Row('cd /; pytest "$OLDPWD"/test_a.py -rA'),
     "bash": Row("bash -c 'pytest -rA test_a.py'"),
