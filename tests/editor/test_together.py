@@ -86,6 +86,7 @@ def mute_capabilities() -> Plain:
     }
 
 
+@pytest.mark.long
 async def test_client_that_never_reads_while_a_run_floods(kept: SmallBench) -> None:
     """It does not hold up the run, nor the others; nor is it asked more and more."""
     async with lsp(kept) as client, lsp(kept, capabilities=mute_capabilities()) as mute:
@@ -100,6 +101,7 @@ async def test_client_that_never_reads_while_a_run_floods(kept: SmallBench) -> N
         assert (await lenses(client, kept, 8))[-1].startswith("✓ 600 passed")
 
 
+@pytest.mark.long
 async def test_unanswered_requests_do_not_pile_up(kept: SmallBench) -> None:
     async with lsp(kept, capabilities=mute_capabilities()) as client:
         for number in range(3):

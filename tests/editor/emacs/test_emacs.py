@@ -13,6 +13,7 @@ from tests.support import Shared, small_bench
 HERE = Path(__file__).parent
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("library", "script"), [("eglot", "eglot"), ("lsp-mode", "lsp_mode")])
 def test_emacs(shared: Shared, tmp_path: Path, library: str, script: str) -> None:
     emacs = needs("emacs")
