@@ -3,6 +3,7 @@
 import * as vscode from "vscode";
 import type {
   ClientCapabilities,
+  DynamicFeature,
   LanguageClientOptions,
   StaticFeature,
 } from "vscode-languageclient/node";
@@ -22,6 +23,16 @@ import type { ClientRequests, ServerNotifications } from "./wire";
 import { PROTOCOL_VERSION } from "./wire";
 
 const NAME = "pytest-fastcollect";
+
+/**
+ * What the Test Explorer has itself: buttons beside the code. The commands that belong to them would also be
+ * registered once for each folder, which VS Code refuses.
+ */
+const LEFT_OUT: readonly string[] = [
+  "textDocument/codeAction",
+  "textDocument/codeLens",
+  "workspace/executeCommand",
+];
 
 /** A language client that knows our protocol's methods by their types. */
 export class ServerClient extends LanguageClient {
@@ -50,8 +61,6 @@ export class ServerClient extends LanguageClient {
         staticOnly: !vscode.workspace.isTrusted,
         failures: false, // as diagnostics: they are in the Test Explorer
       },
-      // The Test Explorer has buttons beside the code.
-      middleware: { provideCodeLenses: () => [], provideCodeActions: () => [] },
       initializationFailedHandler: () => false, // `start` rejects, which is answered there
       errorHandler: {
         error: () => ({ action: ErrorAction.Continue }),
@@ -74,6 +83,12 @@ export class ServerClient extends LanguageClient {
     });
     this.registerFeature(announcement);
     this.#log = log;
+  }
+
+  override registerFeature(feature: StaticFeature | DynamicFeature<unknown>): void {
+    if (!("registrationType" in feature && LEFT_OUT.includes(feature.registrationType.method))) {
+      super.registerFeature(feature);
+    }
   }
 
   /** Sends one of our requests; rejects when the server answers with an error or the connection ends. */
