@@ -61,6 +61,7 @@ journey("main", async ({ project, codeServer, step, watch }) => {
 
   await step("one test alone", async () => {
     await project.write("tests/test_checkout.py", CHECKOUT.replace('"milk"]', '"sugar"]'));
+    await window.outdated("test_receipt");
     await window.clickInRow("test_receipt", "testing-run-icon");
     await window.rowIn("test_receipt", "Passed").waitFor();
   });

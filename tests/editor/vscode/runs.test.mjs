@@ -41,6 +41,7 @@ journey("runs", async ({ project, codeServer, fastcollect, step, watch }) => {
 
   await step("one case alone", async () => {
     await project.write("shop/prices.py", "def total(prices, rate=0.0):\n    return 1\n");
+    await window.outdated("2");
     await window.clickInRow("2", "testing-run-icon");
     await window.rowIn("2", "Failed").waitFor();
     await window.rowIn("1", "Passed").waitFor();

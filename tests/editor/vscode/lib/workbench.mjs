@@ -76,6 +76,15 @@ export class Workbench {
   }
 
   /**
+   * Waits until the result of a test is shown as one of before.
+   *
+   * @param {string} label
+   */
+  async outdated(label) {
+    await this.row(label).locator(".computed-state.retired").waitFor();
+  }
+
+  /**
    * Clicks a button of a test's row, which is there while the mouse is on the row.
    *
    * @param {string} label
