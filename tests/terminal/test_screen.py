@@ -147,10 +147,11 @@ PROJECT = {
 
         def test_child_is_interrupted(torn_down):
             import subprocess
-            child = subprocess.Popen(["sh", "-c", "trap 'echo child interrupted; exit 5' INT; "
-                                      "echo waiting; while :; do sleep 0.05; done"])
+            script = "trap 'exit 5' INT; echo waiting; while :; do sleep 0.05; done"
+            child = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, text=True)
+            line = child.stdout.readline()
             try:
-                child.wait()
+                os.write(1, line.encode()); time.sleep(300)
             except KeyboardInterrupt:
                 print("parent interrupted", child.wait())
 
@@ -398,7 +399,9 @@ ROWS = {
         "make -j 2 -f M; cat a.out b.out; rm -f M a.out b.out",
         warm=2,
     ),
-    "watch": Row("timeout 4 watch -n 60 -t pytest -q test_show.py > /dev/null", status=124),
+    "watch": Row(
+        "timeout --foreground 4 watch -n 60 -t pytest -q test_show.py > /dev/null", status=124
+    ),
     "entr": Row("echo test_show.py | entr -n -z pytest test_show.py"),
     "xargs": Row("echo test_show.py | xargs pytest", shows="failed"),
     "find -exec": Row("find . -name test_show.py -exec pytest {} ';'", shows="failed"),
