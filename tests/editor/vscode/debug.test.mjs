@@ -63,7 +63,6 @@ journey("debug", async ({ project, codeServer, step, watch }) => {
     await window.clickInRow("test_signs.py", "testing-coverage-icon");
     await window.rowIn("test_negative", "Passed").waitFor();
     await window.openFile("signs.py");
-    await window.command("Test: Show Inline Coverage");
     await window.page.locator(".coverage-deco-gutter.coverage-deco-hit").first().waitFor();
     await window.page.locator(".coverage-deco-gutter.coverage-deco-miss").first().waitFor();
   });
