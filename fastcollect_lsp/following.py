@@ -105,6 +105,7 @@ class Following:
             self._everything = False
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._warm.warming.idle.wait(), WARM_TIMEOUT)
+            await self._runs.none_watched()
             try:
                 await self._collect(None if everything else sorted(files))
             except Refused as refused:

@@ -194,6 +194,11 @@ class Runs:
         except asyncio.CancelledError:
             raise Refused(run.trouble or "the run ended before a debugger listened") from None
 
+    async def none_watched(self) -> None:
+        """Wait until no run is going on that anybody waits for."""
+        while watched := [run for run in self.going.values() if not run.hidden]:
+            await watched[0].ended.wait()
+
     def decided(self, run_id: str, served: str) -> None:
         """The server has decided how a run is served."""
         if run := self.going.get(run_id):
