@@ -8,7 +8,7 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
-from tests.terminal import test_exits, test_features, test_launchers, test_observables, test_screen
+from tests.terminal import test_exits, test_launchers, test_observables, test_options, test_screen
 from tests.terminal.observables import OBSERVABLES
 from tests.terminal.plugins import PLUGINS
 from tests.terminal.screens import Row
@@ -113,8 +113,8 @@ def document() -> str:
             equal=", ".join(
                 name.replace("_", " ") for name in OBSERVABLES if name not in different
             ),
-            features=len(test_features.ROWS),
-            feature_names=_names(test_features.ROWS),
+            features=len(test_options.ROWS),
+            feature_names=_names(test_options.ROWS),
             plugins="\n".join(
                 f"| {name} | {_code(('pytest ' + plugin.args).strip())} | "
                 f"{'warm' if plugin.served == 'warm' else 'cold: ' + plugin.served} |"
