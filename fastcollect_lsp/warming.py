@@ -94,16 +94,27 @@ class Warming:
             self._unknown[selection] = set()
             self.pool.use(selection)
             self._unasked = 0
+            self._forget_others(record.identity)
         self._records[selection] = record
         self._records.move_to_end(selection)
         while len(self._records) > MAX_SELECTIONS:
-            forgotten, _ = self._records.popitem(last=False)
-            self._wishes.pop(forgotten, None)
-            self._unknown.pop(forgotten, None)
+            self._forget(next(iter(self._records)))
         self._wishes.pop(selection, None)
         self._wishes[selection] = Wish(record, seen)
         self.idle.clear()
         self._wake.set()
+
+    def _forget_others(self, identity: str) -> None:
+        """What another interpreter, or one with other flags, has imported: one is warm at a time,
+        and making the other's again would take away what was just wanted."""
+        for selection, record in list(self._records.items()):
+            if record.identity != identity:
+                self._forget(selection)
+
+    def _forget(self, selection: str) -> None:
+        del self._records[selection]
+        self._wishes.pop(selection, None)
+        self._unknown.pop(selection, None)
 
     def asked(self) -> None:
         """A run came: what is warm is of interest to somebody."""

@@ -62,6 +62,18 @@ def test_a_change_makes_all_again_that_is_kept_warm() -> None:
     run(test)
 
 
+def test_another_interpreter_takes_the_place_of_the_one_before() -> None:
+    """Else each warm-up of one would end what is warm for the other, in turns."""
+
+    def test(warming: Warming) -> None:
+        warming.want(selection("a"))
+        warming.want(dataclasses.replace(selection("b"), identity="other flags"))
+        warming.refresh()
+        assert [wish.record.key.selection for wish in warming.wishes] == ["b"]
+
+    run(test)
+
+
 def test_a_record_replaces_an_older_wish() -> None:
     def test(warming: Warming) -> None:
         warming.want(selection("a"), seen=False)
