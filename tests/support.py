@@ -25,7 +25,10 @@ HANG = 60.0
 SLOW = "slow_to_import"
 """A module outside of every project that takes longer to import than a hand-over costs."""
 
-_FOREIGN = "-p no:asyncio -p no:pytest_lsp -p no:pytest-lsp -p no:hypothesispytest"
+_FOREIGN = (
+    "-p no:asyncio -p no:pytest_lsp -p no:pytest-lsp -p no:hypothesispytest"
+    " -p no:rerunfailures -p no:xdist -p no:xdist.looponfail"
+)
 """Plugins of the environment that runs these tests: of no use to small projects, and slow."""
 
 

@@ -159,14 +159,14 @@ async def run(client: Client, run_id: str = "1", **params: Any) -> tuple[Plain, 
     return answer, await follow(client, run_id)
 
 
-Make = Callable[[Mapping[str, str]], SmallBench]
+Make = Callable[..., SmallBench]
 
 
 @pytest.fixture
 def make(shared: Shared) -> Iterator[Make]:
     """Make a project of these files, with a server of its own."""
     with contextlib.ExitStack() as stack:
-        yield lambda files: stack.enter_context(small_bench(shared, files))
+        yield lambda files, **env: stack.enter_context(small_bench(shared, files, **env))
 
 
 @pytest.fixture
@@ -530,7 +530,7 @@ PLUGINS = {
 async def test_states_that_plugins_make(make: Make, distributed: bool) -> None:
     pytest.importorskip("pytest_rerunfailures")
     pytest.importorskip("xdist")
-    bench = make(PLUGINS)
+    bench = make(PLUGINS, PYTEST_ADDOPTS="-p no:asyncio -p no:pytest-lsp")
     bench.warm_up("--collect-only")
     async with lsp(bench) as client:
         args = ["-n2", "--dist=loadfile"] if distributed else []

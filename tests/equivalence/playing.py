@@ -35,7 +35,10 @@ HANG = 120.0
 EVENT_MS = 700
 """Milliseconds in which a server mostly notices an edit by itself. A run that comes sooner is right
 as well: it is only another moment."""
-_FOREIGN = "-p no:asyncio -p no:pytest_lsp -p no:pytest-lsp -p no:hypothesispytest"
+_FOREIGN = (
+    "-p no:asyncio -p no:pytest_lsp -p no:pytest-lsp -p no:hypothesispytest"
+    " -p no:rerunfailures -p no:xdist -p no:xdist.looponfail"
+)
 """Plugins of the environment that runs these tests: of no use to small projects, and slow."""
 
 _FRAME = re.compile(
