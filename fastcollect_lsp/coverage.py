@@ -40,8 +40,7 @@ class Measured:
 def command(pytest: Sequence[str], data: Path) -> list[str]:
     """`pytest` (a command line, the interpreter first) measured into a data file. Raises Missing.
 
-    pytest-cov would measure a second time, and workers of pytest-xdist are not measured: where
-    these are installed, they are told to stay out.
+    pytest-cov would measure a second time: where it is installed, it is told to stay out.
     """
     if importlib.util.find_spec("coverage") is None:
         raise Missing("coverage is not installed in this environment: pip install coverage")
@@ -49,8 +48,6 @@ def command(pytest: Sequence[str], data: Path) -> list[str]:
     args = ["-m", "coverage", "run", "--branch", f"--data-file={data}", *rest]
     if importlib.util.find_spec("pytest_cov") is not None:
         args.append("--no-cov")
-    if importlib.util.find_spec("xdist") is not None:
-        args.append("-n0")
     return [python, *args]
 
 

@@ -1,7 +1,7 @@
 """Failures as data: where, what, and both sides of the comparison that failed.
 
 With pytest-xdist an exception exists in a worker only; what is found out there travels to the
-controller as an attribute of the report, and is taken off before any other plugin sees it.
+controller beside the serialized report, where no other plugin sees it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import pytest
 
 from fastcollect_lsp.reports import CollectionFailed, Failure, Frame, Phase, cut
 
-ATTRIBUTE = "_fastcollect_detail"
+KEY = "_fastcollect_detail"
+"""In the serialized reports of workers."""
 MAX_FRAMES = 64
 MAX_SIDE = 100_000
 """Characters of one side of a comparison."""
@@ -29,9 +30,8 @@ Detail = dict[str, Any]
 class Failures:
     """Plugin object: keeps what reports do not hold until their report comes."""
 
-    def __init__(self, config: pytest.Config, *, remote: bool = False) -> None:
+    def __init__(self, config: pytest.Config) -> None:
         self._directory = str(config.invocation_params.dir)
-        self._remote = remote
         self._details: dict[tuple[str, str], Detail] = {}
         self._compared: tuple[CodeType, int, str, str] | None = None
         """Code and line of the last `==` that failed, its left and its right side."""
@@ -59,17 +59,16 @@ class Failures:
                 detail = _detail(call.excinfo, compared)
             except Exception:  # a traceback of another kind (Cython's, a plugin's)
                 return report
-            if self._remote:
-                setattr(report, ATTRIBUTE, detail)
-            else:
-                self._details[report.nodeid, str(report.when)] = detail
+            self.keep(report, detail)
         return report
+
+    def keep(self, report: pytest.TestReport, detail: Detail) -> None:
+        """What a worker knows of a report."""
+        self._details[report.nodeid, str(report.when)] = detail
 
     def take(self, report: pytest.TestReport) -> Detail:
         """What is known of a report beyond what it says itself."""
-        carried = vars(report).pop(ATTRIBUTE, None)
-        kept = self._details.pop((report.nodeid, str(report.when)), None)
-        return carried or kept or {}
+        return self._details.pop((report.nodeid, str(report.when)), {})
 
     def phase(self, report: pytest.TestReport, category: str, detail: Detail) -> Phase:
         """A report as data. `category`: how the terminal has counted it."""

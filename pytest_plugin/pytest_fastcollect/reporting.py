@@ -7,13 +7,8 @@ the run nothing.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import select
-import socket
-import sys
 import time
-from collections import deque
 from collections.abc import Generator
 from dataclasses import replace
 from typing import Any
@@ -23,19 +18,14 @@ import pytest
 from fastcollect_lsp import __version__, client, protocol, reports
 from fastcollect_lsp.protocol import Hello
 from fastcollect_lsp.rendezvous import Place
-from fastcollect_lsp.reports import Begun, Orders, Report
+from fastcollect_lsp.reports import Begun, Orders
 
-from .failures import Failures
+from .failures import KEY, Failures
 from .items import file_reports
+from .line import Line
 
 ANSWER_TIMEOUT = 2.0
 """Seconds for the server to say whether anybody wants to know."""
-MAX_BACKLOG = 32 << 20
-"""Bytes that wait for a server that does not read; more, and it is told nothing any more."""
-FAREWELL_TIMEOUT = 2.0
-"""Seconds to send the rest when the run is over."""
-HIGH = 200
-"""Our descriptor is moved up here, out of the way of tests that count on the lowest ones."""
 
 
 def connect(
@@ -64,79 +54,6 @@ def connect(
     return Reporter(config, Line(sock), orders)
 
 
-class Line:
-    """The connection to the server: never blocks, never raises."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            high = fcntl.fcntl(sock.fileno(), fcntl.F_DUPFD_CLOEXEC, HIGH)
-            sock.close()
-            sock = socket.socket(fileno=high)
-        sock.setblocking(False)
-        self._fd = sock.detach()  # a socket object would be warned of, where warnings are shown
-        self._inode = os.fstat(self._fd).st_ino
-        self._owner = os.getpid()
-        self._backlog: deque[bytes] = deque()
-        self._waiting = 0
-        self._lost = False
-
-    def send(self, report: Report) -> None:
-        """Send now what can be sent without waiting; keep the rest for later."""
-        if self._lost or os.getpid() != self._owner:
-            return  # in a process that a test has forked
-        try:
-            data = protocol.encode(reports.to_message(report), protocol.MAX_CONTROL_FRAME)
-        except protocol.TooLarge:
-            return
-        self._backlog.append(data)
-        self._waiting += len(data)
-        self._flush()
-        if self._waiting > MAX_BACKLOG:
-            self._give_up()
-
-    def close(self) -> None:
-        """Send the rest, patiently but not for ever, and hang up."""
-        deadline = time.monotonic() + FAREWELL_TIMEOUT
-        poll = select.poll()
-        poll.register(self._fd, select.POLLOUT)
-        while self._backlog and not self._lost and time.monotonic() < deadline:
-            poll.poll((deadline - time.monotonic()) * 1000)
-            self._flush()
-        if not self._lost:
-            self._give_up()
-
-    def _flush(self) -> None:
-        if not self._is_ours():
-            self._lost = True
-            return
-        try:
-            while self._backlog:
-                data = self._backlog[0]
-                sent = os.write(self._fd, data)
-                self._waiting -= sent
-                if sent < len(data):
-                    self._backlog[0] = data[sent:]
-                else:
-                    self._backlog.popleft()
-        except BlockingIOError:
-            return
-        except OSError:
-            self._give_up()
-
-    def _is_ours(self) -> bool:
-        """Tests close descriptors that are not theirs: the number may be another file's now."""
-        try:
-            return os.fstat(self._fd).st_ino == self._inode
-        except OSError:
-            return False
-
-    def _give_up(self) -> None:
-        self._lost = True
-        self._backlog.clear()
-        if self._is_ours():
-            os.close(self._fd)
-
-
 class Reporter:
     """The plugin object: pytest's hooks, told to the server."""
 
@@ -160,6 +77,12 @@ class Reporter:
     # ---------------------------------------------------------------- collection
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_cmdline_main(self, config: pytest.Config) -> None:
+        """Workers of pytest-xdist would not be measured. What its own hook does comes next."""
+        if self.orders.kind == "coverage" and hasattr(config.option, "numprocesses"):
+            config.option.numprocesses, config.option.dist, config.option.tx = None, "no", []
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         """What was ordered begins here."""
         if self.orders.kind == "debug":
@@ -177,6 +100,15 @@ class Reporter:
     def pytest_configure_node(self, node: Any) -> None:
         """pytest-xdist: tests run in workers, where failures have to be looked at."""
         node.workerinput["fastcollect_failures"] = True
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_from_serializable(self, data: dict[str, Any]) -> Any:
+        """A report of a worker arrives."""
+        detail = data.pop(KEY, None)
+        report = yield
+        if detail is not None and isinstance(report, pytest.TestReport):
+            self._failures.keep(report, detail)
+        return report
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """What could not be collected."""
@@ -282,7 +214,24 @@ def lineage(nodeid: str) -> list[str]:
     return found
 
 
+class Worker:
+    """Plugin object in a worker of pytest-xdist: sends what is known of failures along."""
+
+    def __init__(self, failures: Failures) -> None:
+        self._failures = failures
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_to_serializable(self, report: Any) -> Any:
+        """A report is on its way to the controller."""
+        data = yield
+        detail = self._failures.take(report) if isinstance(report, pytest.TestReport) else None
+        if detail and data is not None:
+            data[KEY] = detail
+        return data
+
+
 def in_worker(config: pytest.Config) -> None:
     """In a worker of pytest-xdist whose controller reports: look at failures where they happen."""
-    if "_pytest.assertion" in sys.modules:
-        config.pluginmanager.register(Failures(config, remote=True), "fastcollect-failures")
+    failures = Failures(config)
+    config.pluginmanager.register(failures, "fastcollect-failures")
+    config.pluginmanager.register(Worker(failures), "fastcollect-worker")
