@@ -141,6 +141,7 @@ KEY = {"base": "{}", "selection": "{}", "conftests": ["/c"], "dynamic": False}
 STREAM = {"encoding": "utf-8", "errors": "strict", "line_buffering": True, "write_through": False}
 REQUEST = {
     "argv": ["pytest"], "orig_argv": ["pytest"], "cwd": "/", "env": {"A": "1"}, "sys_path": [],
+    "executables": ["/python"],
     "identity": "{}", "umask": 18, "ignored_signals": [13], "blocked_signals": [],
     "rlimits": {"RLIMIT_CORE": [0, -1]}, "nice": 0, "affinity": [0],
     "streams": [STREAM, None, STREAM], "key": KEY, "run": "",
