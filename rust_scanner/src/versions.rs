@@ -31,6 +31,13 @@ impl Versions {
         self.pytest >= Version(major, minor, 0)
     }
 
+    /// Whether `--import-mode=importlib` names a module in a package by its package, and not by its
+    /// place below rootdir (since pytest 8.1).
+    #[must_use]
+    pub fn importlib_mode_knows_packages(&self) -> bool {
+        self.has_pytest(8, 1)
+    }
+
     /// Whether an empty list of parameter sets is called `NOTSET`, and not by its argument's names
     /// (since pytest 8.4).
     #[must_use]

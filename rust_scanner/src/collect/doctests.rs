@@ -7,7 +7,7 @@ use super::known::{self, Decorator};
 use super::marks::Marks;
 use super::namespace::{Collector, Container, Draft};
 use super::scope::Scope;
-use crate::config::ImportMode;
+use crate::config::{ImportMode, Options};
 use crate::items::Kind;
 use crate::syntax::{Binding, Class, History, Module, Namespace, Range, Value};
 
@@ -115,9 +115,10 @@ fn of_class<'a>(
 /// (`_pytest/pathlib.py::resolve_pkg_root_and_module_name`, `module_name_from_path`).
 ///
 /// `package_root` is the directory that it is imported from, if it lies in a package.
-pub fn module_name(path: &Path, package_root: &Path, root: &Path, mode: ImportMode) -> String {
-    let in_package = path.parent() != Some(package_root);
-    let base = match mode {
+pub fn module_name(path: &Path, package_root: &Path, root: &Path, options: &Options) -> String {
+    let in_package =
+        path.parent() != Some(package_root) && options.versions.importlib_mode_knows_packages();
+    let base = match options.import_mode {
         ImportMode::Importlib if !in_package => root,
         _ => package_root,
     };
@@ -146,7 +147,8 @@ mod tests {
     #[test]
     fn names_of_modules() {
         let name = |path: &str, package_root: &str, mode| {
-            module_name(Path::new(path), Path::new(package_root), Path::new("/r"), mode)
+            let options = Options { import_mode: mode, ..Options::default() };
+            module_name(Path::new(path), Path::new(package_root), Path::new("/r"), &options)
         };
         use ImportMode::{Importlib, Prepend};
         assert_eq!(name("/r/src/a/b.py", "/r/src", Prepend), "a.b");

@@ -135,7 +135,7 @@ impl<'a> Case<'a> {
     fn module_name(&self) -> String {
         let path = self.scope.path;
         let root = self.context.world.package_root(path);
-        doctests::module_name(path, &root, self.context.root, self.context.options.import_mode)
+        doctests::module_name(path, &root, self.context.root, self.context.options)
     }
 
     /// Where fixtures of the module's tests are looked for, nearest first.
