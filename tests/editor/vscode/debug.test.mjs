@@ -56,7 +56,7 @@ journey("debug", async ({ project, codeServer, step, watch }) => {
     await window.command("Debug: Disconnect");
     await window.page.locator(".debug-toolbar").waitFor({ state: "hidden" });
     await window.openTestExplorer();
-    await window.rowIn("test_positive", "Running").waitFor({ state: "hidden" });
+    await window.spinning("test_positive").waitFor({ state: "hidden" });
   });
 
   await step("coverage stands beside the code", async () => {

@@ -55,7 +55,7 @@ journey("figures", async ({ python, project, codeServer, step, watch, report }) 
 
     const again = performance.now();
     await window.clickInRow(test, "testing-run-icon");
-    await window.rowIn(test, "Running").or(window.rowIn(test, "Queued")).waitFor();
+    await window.spinning(test).waitFor();
     report("click -> first state", performance.now() - again);
     await window.rowIn(test, "Passed").waitFor();
     report("click -> passed, again", performance.now() - again);

@@ -66,7 +66,7 @@ journey(
       await window.command("pytest-fastcollect: Show logs");
       await window.logShows(/third\/bin\/python\sis\sselected.*starting\s->\srunning/s);
       await window.clickInRow("project", "testing-run-icon");
-      await window.rowIn("project", "Running").waitFor();
+      await window.spinning("project").waitFor();
       await window.rowIn("project", "Passed").waitFor();
     });
   },

@@ -70,10 +70,10 @@ journey("main", async ({ project, codeServer, step, watch }) => {
     await project.write("tests/test_sleeps.py", SLEEPS);
     await window.expand("test_sleeps.py");
     await window.clickInRow("test_sleeps", "testing-run-icon");
-    await window.rowIn("test_sleeps", "Running").waitFor();
+    await window.spinning("test_sleeps").waitFor();
     await project.appears("asleep");
     await window.command("pytest-fastcollect: Cancel test run");
-    await window.rowIn("test_sleeps", "Running").waitFor({ state: "hidden" });
+    await window.spinning("test_sleeps").waitFor({ state: "hidden" });
     await window.rowIn("test_total", "Passed").waitFor();
     assert.equal(await window.rowIn("test_sleeps", "Passed").count(), 0);
   });

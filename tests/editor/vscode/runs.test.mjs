@@ -70,12 +70,12 @@ journey("runs", async ({ project, codeServer, fastcollect, step, watch }) => {
     await project.write("tests/test_sleeps.py", SLEEPS);
     await window.expand("test_sleeps.py");
     await window.clickInRow("test_sleeps", "testing-run-icon");
-    await window.rowIn("test_sleeps", "Running").waitFor();
+    await window.spinning("test_sleeps").waitFor();
     await project.appears("asleep");
     await window.command("pytest-fastcollect: Restart server");
-    await window.rowIn("test_sleeps", "Running").waitFor({ state: "hidden" });
+    await window.spinning("test_sleeps").waitFor({ state: "hidden" });
     await window.clickInRow("test_basket", "testing-run-icon");
-    await window.rowIn("test_basket", "Running").waitFor({ state: "hidden" });
+    await window.spinning("test_basket").waitFor({ state: "hidden" });
     await window.rowIn("test_basket", "Passed").waitFor();
   });
 });

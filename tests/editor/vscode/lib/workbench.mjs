@@ -76,6 +76,18 @@ export class Workbench {
   }
 
   /**
+   * The row of something that is queued or running. Its label does not say so until VS Code has another
+   * reason to draw the row anew.
+   *
+   * @param {string} label
+   */
+  spinning(label) {
+    return this.page.locator(
+      `.test-explorer .monaco-list-row[aria-label^="${label} ("]:has(.codicon-modifier-spin)`,
+    );
+  }
+
+  /**
    * Waits until the result of a test is shown as one of before.
    *
    * @param {string} label
