@@ -34,6 +34,8 @@ _CODE = {
     "test_it.py": SLOW + "from code_under_test import f\ndef test_f(): assert f(1) == 1\n",
 }
 _MANY = {
+    # Workers import the test modules: without this the controller has nothing worth a hand-over.
+    "conftest.py": SLOW,
     "test_a.py": SLOW + "import pytest\n"
     "@pytest.mark.parametrize('i', range(4))\ndef test_many(i): assert i != 2\n",
     "test_b.py": "import pytest\n@pytest.mark.xdist_group('g')\ndef test_b(): pass\n",
