@@ -75,6 +75,8 @@ class Checkpoint:
     """Its input files, each with the segment that was the first to read it."""
     costs_ms: dict[int, float] = field(default_factory=dict)
     """What the import of each of its segments took."""
+    used: float = 0.0
+    """When it, or one grown from it, was last made, kept or forked for a run (monotonic)."""
     process: subprocess.Popen[bytes] | None = None
     """The process, where it is a child of the server."""
 

@@ -127,7 +127,8 @@ class Point:
     depth: int
     """How many it was grown from."""
     used: float
-    """When its selection was last used; the shared ones' are infinite."""
+    """When its selection was last used, or a shared one itself: those of another working directory
+    or configuration must not stay for ever, in the place of what is needed now."""
     own_bytes: int
 
 

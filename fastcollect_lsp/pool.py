@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import math
 import os
 import select
 import time
@@ -59,6 +58,13 @@ class Pool:
         """This selection is of interest now."""
         self._used[selection] = time.monotonic()
 
+    @staticmethod
+    def touch(point: Checkpoint) -> None:
+        """This checkpoint is of interest now, and so are those that it was grown from."""
+        now = time.monotonic()
+        for each in point.lineage():
+            each.used = now
+
     def add(self, point: Checkpoint) -> None:
         """A checkpoint has been made."""
         self.points.append(point)
@@ -83,7 +89,7 @@ class Pool:
         points = [
             policy.Point(
                 depth=len(point.lineage()),
-                used=math.inf
+                used=point.used
                 if point.warmth is None or point.warmth.shared
                 else self._used.get(point.warmth.key.selection, 0.0),
                 own_bytes=point.memory(),

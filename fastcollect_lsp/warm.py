@@ -165,11 +165,12 @@ class Warm:
         self._note(decision, served)
         if served == "cold":
             return {"served": "cold", "reason": decision.reason, "record": decision.record}
+        self.pool.use(request.key.selection)
         if checkpoint is not None and checkpoint.spare:
             self._use_up(checkpoint, channel, run_id)
         elif checkpoint is not None:
+            self.pool.touch(checkpoint)
             self._spawn(self._see_forked(checkpoint, run_id))
-        self.pool.use(request.key.selection)
         return {"served": "warm", "checkpoint": decision.reason}
 
     async def _decide_or_wait(self, request: RunRequest) -> Decision:

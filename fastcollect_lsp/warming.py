@@ -248,6 +248,8 @@ class Warming:
                 and policy.fits(point.warmth, self.environ)
             ]
         )
+        for point in line:
+            self.pool.touch(point)
         self.pool.tidy()
 
     async def _zygote_for(self, record: Record) -> Checkpoint:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fastcollect_lsp.policy import MAX_PROCESSES
 from tests.conftest import MakeProject
 from tests.sampling import sampled
 from tests.support import SmallBench, eventually
@@ -108,3 +109,15 @@ def test_warming_is_overtaken(bench: SmallBench) -> None:
     eventually(lambda: bench.status()["state"] == "warm", "warm")
     again = bench.compare_warm()
     assert not again.differences, again.differences[-1]
+
+
+@pytest.mark.long
+def test_what_other_configurations_share_gives_way(bench: SmallBench) -> None:
+    """Each has shared checkpoints of its own: those of long ago must not fill the pool."""
+    for number in range(6):
+        option = f"junit_suite_name=n{number}"
+        bench.warm_up("-o", option, "--collect-only", "-q")
+        compared = bench.compare_warm("-o", option)
+        assert not compared.differences, compared.differences[-1]
+        assert compared.served["checkpoint"] == "modules"
+    assert len(bench.checkpoint_pids()) <= MAX_PROCESSES + 1  # and the zygote
