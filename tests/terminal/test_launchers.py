@@ -36,19 +36,15 @@ PROJECT = {
     "vscode_like.py": "def pytest_report_header(): return 'adapter here'\n",
 }
 
-OTHER_FLAGS = "while the server is warm for an interpreter with other flags"
-
 ROWS = {
     "pytest": Row("pytest -rA test_a.py", quick=True),
     "py.test": Row("py.test -rA test_a.py"),
     "by its path": Row('"$(command -v pytest)" -rA test_a.py'),
     "python, script": Row('python "$(command -v pytest)" -rA test_a.py'),
     "python -m pytest": Row("python -m pytest -rA test_a.py"),
-    "python -X dev -W error": Row(
-        "python -X dev -W error -m pytest -rA test_a.py", warm=None, why=OTHER_FLAGS
-    ),
-    "python -O": Row("python -O -m pytest -rA test_a.py", warm=None, why=OTHER_FLAGS),
-    "python -b -u -s": Row("python -b -u -s -m pytest -rA test_a.py", warm=None, why=OTHER_FLAGS),
+    "python -X dev -W error": Row("python -X dev -W error -m pytest -rA test_a.py"),
+    "python -O": Row("python -O -m pytest -rA test_a.py"),
+    "python -b -u -s": Row("python -b -u -s -m pytest -rA test_a.py"),
     "python -X importtime": Row(
         "python -X importtime -m pytest -q test_a.py 2> /dev/null",
         warm=0,

@@ -107,7 +107,7 @@ PROJECT = {
         def test_double(): assert double(1) == 2
         """,
     "text.txt": ">>> 1 + 1\n3\n",
-    "sub/test_sub.py": "def test_sub(): pass\n",
+    "sub/test_sub.py": "import slow_to_import\ndef test_sub(): pass\n",
     "bad/test_bad.py": "import nothing_like_that\n",
 }
 
@@ -238,7 +238,7 @@ ROWS = {
     "-VV": _row("-VV", warm=0),
     "--help": Row("pytest --help | grep -c -e --maxfail -e xfail_strict", warm=0),
     "--trace-config": Row(
-        "pytest --trace-config test_b.py | grep -v -e fastcollect -e 0x -e third-party"
+        "pytest --trace-config test_b.py | grep -v -e fastcollect -e 0x -e third-party -e ^plugins:"
     ),
     "--junitxml": _row(f"--junitxml=out/junit.xml {ALL}", quick=True),
     "--junit-prefix": _row("--junitxml=j.xml --junit-prefix=pre -o junit_logging=all test_a.py"),

@@ -14,6 +14,7 @@ import pexpect
 import pytest
 
 from tests.support import HANG, Shared, SmallBench, ended, eventually, small_bench
+from tests.terminal.screens import tidy
 
 COLD = ("-p", "no:fastcollect")
 
@@ -164,22 +165,10 @@ def test_colours_and_width(bench: SmallBench, notes: Path, columns: int) -> None
         cold = finish(child)
     assert warm[1] == cold[1] == 1
     assert "\x1b[31m" in cold[0]
-    assert _without_our_line(warm[0]) == _without_our_line(cold[0])
+    assert tidy(warm[0]) == tidy(cold[0])
     seen = lines(notes)
     assert len(seen) == 2
     assert seen[0] == seen[1]
-
-
-def _without_our_line(output: str) -> str:
-    """As `verify` compares, with colours and with the width of all lines but those with a time."""
-    kept = []
-    for line in re.sub(r"in \d+\.\d+s", "in <time>", output).splitlines():
-        if line.startswith(("fastcollect: ", "plugins: fastcollect")):
-            continue
-        # pytest pads this line with blanks, as many as the longest one before it had letters
-        collected = re.sub(r"(collected \d+ items?)( in <time>)? *", r"\1", line)
-        kept.append(re.sub(r"=+", "=", collected) if "<time>" in collected else collected)
-    return "\n".join(kept)
 
 
 def test_the_test_sees_the_terminal(bench: SmallBench, notes: Path) -> None:
@@ -235,7 +224,7 @@ def test_interrupt(bench: SmallBench, notes: Path) -> None:
     cold = _interrupt(bench, notes, *COLD)
     assert (status, noted) == cold[1:] == (2, ["asleep", "torn down"])
     assert warm.count("KeyboardInterrupt") == cold[0].count("KeyboardInterrupt") > 0
-    assert _without_our_line(warm) == _without_our_line(cold[0])
+    assert tidy(warm) == tidy(cold[0])
 
 
 def test_one_interrupt_comes_once(bench: SmallBench, notes: Path) -> None:
