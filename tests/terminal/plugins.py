@@ -46,7 +46,7 @@ PLUGINS = {
     "pytest-cov": Plugin(
         ("pytest_cov",),
         _CODE,
-        "--cov=. --cov-report=term-missing",
+        "--cov=. --cov-report=term-missing --cov-report=json",
         "--cov measures imports",
         shows="75%",
         leaves=(".coverage",),
@@ -54,7 +54,7 @@ PLUGINS = {
     "pytest-cov, branches": Plugin(
         ("pytest_cov",),
         _CODE,
-        "--cov=. --cov-branch --cov-report=term-missing",
+        "--cov=. --cov-branch --cov-report=term-missing --cov-report=json",
         "--cov measures imports",
         shows="Branch",
         leaves=(".coverage",),
@@ -192,6 +192,45 @@ PLUGINS = {
         {"test_it.py": SLOW + "def test_new(snapshot): assert {'a': 1} == snapshot\n"},
         "--snapshot-update",
         shows="1 snapshot generated",
+    ),
+    "pytest-snapshot": Plugin(
+        ("snapshot",),
+        {
+            "test_it.py": SLOW + "def test_it(snapshot):\n"
+            "    snapshot.snapshot_dir = 'kept'\n    snapshot.assert_match('a', 'text')\n"
+            "def test_other(snapshot):\n"
+            "    snapshot.snapshot_dir = 'kept'\n    snapshot.assert_match('b', 'text')\n",
+            "kept/text": "a",
+        },
+        shows="1 failed, 1 passed",
+    ),
+    "pytest-snapshot, update": Plugin(
+        ("snapshot",),
+        {
+            "test_it.py": SLOW + "def test_it(snapshot):\n"
+            "    snapshot.snapshot_dir = 'kept'\n    snapshot.assert_match('a', 'text')\n",
+        },
+        "--snapshot-update",
+        shows="Created snapshots",
+    ),
+    # Its options, fixtures and driver; no browser is installed, which both say.
+    "pytest-playwright, without browsers": Plugin(
+        ("playwright",),
+        {
+            "conftest.py": SLOW + "import pytest\n"
+            "@pytest.fixture(scope='session')\ndef browser_type_launch_args("
+            "browser_type_launch_args): return {**browser_type_launch_args, 'slow_mo': 1}\n",
+            "test_it.py": "from playwright.sync_api import Page, expect\n"
+            "def test_options(browser_name, browser_type_launch_args, device, base_url):\n"
+            "    assert browser_type_launch_args == {'headless': False, 'slow_mo': 1}\n"
+            "    print(browser_name, device, base_url)\n"
+            "def test_driver(playwright):\n"
+            "    assert playwright.devices['Pixel 5']['viewport']['width'] == 393\n"
+            "def test_page(page: Page): page.goto('about:blank')\n",
+        },
+        "-v -rP --browser=webkit --headed --device='Pixel 5'",
+        shows="2 passed, 1 warning, 1 error",
+        env={"PLAYWRIGHT_BROWSERS_PATH": "/nowhere"},
     ),
     "hypothesis": Plugin(
         ("hypothesispytest",),
