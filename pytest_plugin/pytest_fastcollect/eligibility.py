@@ -160,6 +160,10 @@ def _measuring(config: pytest.Config) -> str | None:
         return f"--assert={options.assertmode}"
     if getattr(options, "noconftest", False):
         return "--noconftest"
+    if "vscode_pytest" in (getattr(options, "plugins", None) or ()):
+        # At import it asks for the name of its pipe, another one each time: nothing would ever be
+        # warm for it, and trying would take away what is warm for those who start pytest elsewhere.
+        return "VS Code's own adapter has a new pipe for each run"
     if getattr(options, "help", False) or getattr(options, "version", 0):
         return "nothing to run"
     return None
