@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from tests.support import SmallBench
+from tests.terminal import adapters
 from tests.terminal.screens import Row, compare
 
 PROJECT = {
@@ -33,7 +34,9 @@ PROJECT = {
             sys.exit(pytest.main(sys.argv[2:], plugins=[Plugin()]))
         sys.exit(pytest.main(sys.argv[2:]))
         """,
-    "vscode_like.py": "def pytest_report_header(): return 'adapter here'\n",
+    "beside.py": "def pytest_report_header(): return 'adapter here'\n",
+    **adapters.VSCODE,
+    **adapters.PYCHARM,
 }
 
 ROWS = {
@@ -57,16 +60,40 @@ ROWS = {
     "pytest.main(), with plugins": Row(
         "python started.py plugins -rA test_a.py",
         warm=0,
-        why="a program calls pytest, with plugins of its own: editors, PyCharm's runner",
+        why="a program calls pytest, with plugins of its own",
     ),
     "python -c": Row(
         "python -c 'import pytest; pytest.main([\"test_a.py\"])'",
         warm=0,
         why="a program calls pytest",
     ),
-    "an editor's adapter": Row(
-        "python -m pytest -p vscode_like --rootdir=. --override-ini=junit_family=xunit1 test_a.py",
+    "-p of a module beside the tests": Row(
+        "python -m pytest -p beside --rootdir=. --override-ini=junit_family=xunit1 test_a.py",
         shows="adapter here",
+    ),
+    "VS Code's own discovery": Row(
+        adapters.vscode(adapters.DISCOVERY, pipe="$(mktemp -u)"),
+        warm=0,
+        reason="VS Code's own adapter has a new pipe for each run",
+        shows="content-length: ",
+    ),
+    "terminal beside VS Code's own discovery": Row(
+        f"pytest -rA test_a.py; ({adapters.vscode(adapters.DISCOVERY, pipe='$(mktemp -u)')}); "
+        "pytest -rA test_a.py",
+        warm=2,
+        shows="content-length: ",
+    ),
+    "VS Code's own run": Row(
+        adapters.vscode(adapters.RUN, pipe="$(mktemp -u)"),
+        warm=0,
+        why="a program calls pytest",
+        shows="content-length: ",
+    ),
+    "PyCharm": Row(
+        "python ../helpers/_jb_pytest_runner.py --target test_a.py::test_fails",
+        warm=0,
+        why="a program calls pytest, with plugins of its own",
+        shows="##teamcity[call name='test_a.py::test_fails'",
     ),
     "coverage run": Row(
         "coverage run -m pytest -rA test_a.py; rm .coverage", warm=0, why="a tracer is active"
