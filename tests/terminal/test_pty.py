@@ -93,6 +93,16 @@ FILES = {
             select.select([], [], [], 0.5)  # a second one would come at once
             note(f"interrupts {len(got)}")
         """,
+    "test_gate.py": """\
+        import os
+
+        def test_gate(note):
+            note(f"pid {os.getpid()}")
+            print("at the gate", flush=True)
+            with open(os.environ["GATE"]) as gate:
+                gate.read()
+            note("gate opened")
+        """,
     "test_stops.py": """\
         import os
 
@@ -240,8 +250,9 @@ def _state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
-def test_stop_and_foreground(bench: SmallBench, notes: Path) -> None:
-    """Ctrl-Z in an interactive shell, then `fg`."""
+@contextlib.contextmanager
+def interactive_shell(bench: SmallBench) -> Iterator[pexpect.spawn[str]]:
+    """bash with job control, at its prompt `ready> `."""
     env = {**bench.env, "TERM": "dumb", "PS1": "ready> "}
     shell = pexpect.spawn(
         "bash", ["--norc", "--noprofile", "-i"], cwd=str(bench.root), env=env,
@@ -251,6 +262,14 @@ def test_stop_and_foreground(bench: SmallBench, notes: Path) -> None:
         shell.expect_exact("ready> ")
         shell.sendline("export FASTCOLLECT_TOP_LEVEL=$$")
         shell.expect_exact("ready> ")
+        yield shell
+    finally:
+        shell.close(force=True)
+
+
+def test_stop_and_foreground(bench: SmallBench, notes: Path) -> None:
+    """Ctrl-Z in an interactive shell, then `fg`."""
+    with interactive_shell(bench) as shell:
         shell.sendline(" ".join([*bench.command, "-s", "test_stops.py"]))
         shell.expect_exact("go? ")
         (noted,) = lines(notes)
@@ -268,10 +287,45 @@ def test_stop_and_foreground(bench: SmallBench, notes: Path) -> None:
         shell.expect(r"status=(\d+)\r")
         assert isinstance(shell.match, re.Match)
         assert shell.match.group(1) == "0"
-    finally:
-        shell.close(force=True)
     assert bench.served_warm()
     assert lines(notes)[1:] == ["resumed"]
+    assert ended(run)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("cold", [False, True])
+def test_stop_and_background(bench: SmallBench, notes: Path, tmp_path: Path, cold: bool) -> None:
+    """Ctrl-Z, then `bg`: the run goes on beside the shell, whose keys it leaves alone."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    bench.extra_env["GATE"] = str(gate)
+    with interactive_shell(bench) as shell:
+        del bench.extra_env["GATE"]
+        shell.sendline(" ".join([*bench.command, *(COLD if cold else ()), "-s", "test_gate.py"]))
+        shell.expect_exact("at the gate")
+        (noted,) = lines(notes)
+        run = int(noted.removeprefix("pid "))
+        shell.sendcontrol("z")
+        shell.expect_exact("Stopped")
+        shell.expect_exact("ready> ")
+        eventually(lambda: _state(run) == "T", "the run is stopped")
+        shell.sendline("bg")
+        shell.expect_exact("ready> ")
+        eventually(lambda: _state(run) != "T", "the run goes on")
+        shell.sendline("read answer; echo got=$answer; jobs")
+        shell.sendcontrol("c")  # reaches the shell alone: the run is not in the foreground
+        shell.expect_exact("ready> ")
+        shell.sendline("jobs; echo from the shell")
+        shell.expect_exact("Running")
+        shell.expect(r"\nfrom the shell")
+        gate.write_text("go")
+        shell.expect_exact("1 passed")
+        shell.sendline("wait %1; echo status=$?")
+        shell.expect(r"status=(\d+)\r")
+        assert isinstance(shell.match, re.Match)
+        assert shell.match.group(1) == "0"
+    assert bench.served_warm() is not cold
+    assert lines(notes)[1:] == ["gate opened"]
     assert ended(run)
 
 
