@@ -413,7 +413,12 @@ ROWS = {
 }
 
 
-def test_row(typed: SmallBench, row: Row) -> None:
+NEEDS = {"--pdbcls": "IPython", "ipdb": "ipdb"}
+
+
+def test_row(typed: SmallBench, row: Row, request: pytest.FixtureRequest) -> None:
+    if needed := NEEDS.get(request.node.callspec.id):
+        pytest.importorskip(needed)
     compare(typed, row)
 
 
