@@ -32,6 +32,8 @@ from fastcollect_lsp.verify import normalise
 from tests.support import HANG, SmallBench, eventually
 
 ROWS = 40
+PROGRAMS = {"coverage", "entr", "make", "nox", "script", "taskset", "tox", "uv", "watch"}
+"""What some rows start pytest with, and not every machine has."""
 LESSONS = 3
 """Cold runs from which the server learns a command line, at the most: on a busy machine it may hear
 late of the first."""
@@ -289,8 +291,17 @@ class Row:
     """Whether it is part of CI's slice."""
 
 
+def require_programs(bench: SmallBench, row: Row) -> None:
+    """Skip a test whose row needs what is not installed."""
+    path = environment(bench, cold=False)["PATH"]
+    for name in sorted(PROGRAMS.intersection(re.findall(r"[\w.-]+", row.script))):
+        if shutil.which(name, path=path) is None:
+            pytest.skip(f"{name} is not installed")
+
+
 def compare(bench: SmallBench, row: Row) -> tuple[Screen, Screen]:
     """A row, warm and cold: equal in all that can be seen, and served as it says."""
+    require_programs(bench, row)
     warm = show(bench, row.script, row.keys, cold=False, columns=row.columns, env=row.env)
     for _ in range(LESSONS):  # a command line that the server had not seen yet
         if row.warm is None or warm.warm >= row.warm:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support import SmallBench
-from tests.terminal.screens import Row, show
+from tests.terminal.screens import Row, require_programs, show
 
 PROJECT = {
     "conftest.py": "import slow_to_import\n",
@@ -106,6 +106,7 @@ def difference(cold: Any, warm: Any) -> tuple[Any, Any]:
 
 
 def test_observables(typed: SmallBench, row: Row, answers: Path) -> None:
+    require_programs(typed, row)
     linked = typed.root.with_name("linked")
     if not linked.exists():
         linked.symlink_to(typed.root)
