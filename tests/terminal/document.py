@@ -6,14 +6,19 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.terminal import test_exits, test_launchers, test_observables, test_options, test_screen
 from tests.terminal.observables import OBSERVABLES
 from tests.terminal.plugins import PLUGINS
 from tests.terminal.screens import Row
+from tests.terminal.tried import TRIED
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "equivalence.md"
+
+LONG = 120
+"""Letters from which on a command line is shown by its name."""
 
 TEXT = """\
 # Warm and cold
@@ -31,6 +36,8 @@ were served warm. All of it has to be equal.
 ## At the terminal
 
 {screen} cases: {screen_names}.
+
+{screen_served}
 
 Besides: every exit code from 0 to 255 by `pytest.exit`, `sys.exit` and `os._exit`, {signals}
 signals that a test sends to its own process, and what becomes of a run whose terminal is closed.
@@ -54,6 +61,8 @@ is not stopped; a run that is begun in the background of a terminal is cold.
 
 {features} cases: {feature_names}.
 
+{features_served}
+
 ## Plugins
 
 | plugin | run with | served |
@@ -65,6 +74,23 @@ is not stopped; a run that is begun in the background of a terminal is cold.
 | how | served |
 |---|---|
 {launchers}
+
+Each environment has a server of its own for a project: those of different Pythons run side by
+side. Of one environment, one way to start the interpreter is warm at a time: flags as `-X dev` and
+`-O`, and variables that only a new process takes over, as `PYTHONPATH`. The first run in another
+way is cold, and the server is warm for that one from then on.
+
+VS Code's and PyCharm's own files are in no registry: they are imitated
+(`tests/terminal/adapters.py`).
+
+## Where each is tried
+
+Below `tests/`; what a test compares is equal, or it fails. *cold* counts the cases that are cold by
+a rule, which the test holds them to; all others have to be served warm.
+
+| what | by which test | result |
+|---|---|---|
+{tried}
 """
 
 
@@ -73,9 +99,17 @@ def served(row: Row) -> str:
     if row.warm:
         return "warm"
     reason = row.why or row.reason
-    if row.warm is None:
-        return f"warm; cold {reason}".rstrip()
     return f"cold: {reason}" if reason else "cold"
+
+
+def _cold_ones(rows: Mapping[str, Row]) -> str:
+    """A sentence about the rows that are cold by a rule."""
+    by_rule: dict[str, list[str]] = {}
+    for name, row in rows.items():
+        if not row.warm:
+            by_rule.setdefault(row.why or row.reason, []).append(_name(name))
+    rules = (f"{', '.join(names)} ({rule})" for rule, names in by_rule.items())
+    return f"Served warm, but for these, which are cold by a rule: {'; '.join(rules)}."
 
 
 def _code(text: str) -> str:
@@ -83,8 +117,12 @@ def _code(text: str) -> str:
     return "`" + text.replace("|", "\\|") + "`"
 
 
-def _names(rows: dict[str, Row]) -> str:
-    return "; ".join(_code(name) if name[0] == "-" or name.isupper() else name for name in rows)
+def _name(name: str) -> str:
+    return _code(name) if name[0] == "-" or name.isupper() else name
+
+
+def _names(rows: Mapping[str, Row]) -> str:
+    return "; ".join(map(_name, rows))
 
 
 def _wrapped(text: str) -> str:
@@ -103,6 +141,7 @@ def document() -> str:
         TEXT.format(
             screen=len(test_screen.ROWS),
             screen_names=_names(test_screen.ROWS),
+            screen_served=_cold_ones(test_screen.ROWS),
             signals=len(test_exits.SIGNALS),
             observables=len(OBSERVABLES),
             modes=len(test_observables.ROWS),
@@ -115,13 +154,19 @@ def document() -> str:
             ),
             features=len(test_options.ROWS),
             feature_names=_names(test_options.ROWS),
+            features_served=_cold_ones(test_options.ROWS),
             plugins="\n".join(
                 f"| {name} | {_code(('pytest ' + plugin.args).strip())} | "
                 f"{'warm' if plugin.served == 'warm' else 'cold: ' + plugin.served} |"
                 for name, plugin in PLUGINS.items()
             ),
             launchers="\n".join(
-                f"| {_code(row.script)} | {served(row)} |" for row in test_launchers.ROWS.values()
+                f"| {_code(row.script) if len(row.script) < LONG else name} | {served(row)} |"
+                for name, row in test_launchers.ROWS.items()
+            ),
+            tried="\n".join(
+                f"| {each.what} | {', '.join(map(_code, each.tests))} | {each.result} |"
+                for each in TRIED
             ),
         )
     )

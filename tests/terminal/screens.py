@@ -275,8 +275,8 @@ class Row:
 
     script: str
     keys: Keys = ()
-    warm: int | None = 1
-    """How many of its runs are served warm; None: as may be; 0: cold by a rule ..."""
+    warm: int = 1
+    """How many of its runs are served warm; 0: cold by a rule ..."""
     reason: str = ""
     """... that its header names in these words."""
     why: str = ""
@@ -304,13 +304,13 @@ def compare(bench: SmallBench, row: Row) -> tuple[Screen, Screen]:
     require_programs(bench, row)
     warm = show(bench, row.script, row.keys, cold=False, columns=row.columns, env=row.env)
     for _ in range(LESSONS):  # a command line that the server had not seen yet
-        if row.warm is None or warm.warm >= row.warm:
+        if warm.warm >= row.warm:
             break
         bench.wait_until_warm()
         warm = show(bench, row.script, row.keys, cold=False, columns=row.columns, env=row.env)
     cold = show(bench, row.script, row.keys, cold=True, columns=row.columns, env=row.env)
     assert cold.warm == 0
-    if row.warm not in (None, warm.warm) or row.reason not in warm.reason:
+    if warm.warm != row.warm or row.reason not in warm.reason:
         pytest.fail(f"{warm.warm} runs were warm, cold because {warm.reason!r}:\n{warm.output}")
     if row.shows not in cold.output or row.status not in (None, cold.status):
         pytest.fail(f"the row does not show what it is about:\n{cold.output}\n{cold.status}")

@@ -147,7 +147,7 @@ ROWS = {
     "nothing to run": _row("-k nothing_like_that test_a.py", status=5),
     "an import that fails": _row("bad", status=2),
     "--continue-on-collection-errors": _row("--continue-on-collection-errors bad test_b.py"),
-    "an option that is not there": _row("--no-such-option", warm=None, status=4),
+    "an option that is not there": _row("--no-such-option", status=4),
     "another directory": Row("cd sub; pytest"),
     "from a directory above": Row("cd ..; pytest project/test_b.py"),
     # ---- configuration
@@ -163,14 +163,18 @@ ROWS = {
         for mode in ("prepend", "append", "importlib")
     },
     "--strict-markers": _row("--strict-markers -c other.ini test_a.py", shows="'fast' not found"),
-    "--strict-config": _row("--strict-config -o nonsense=1 test_b.py", warm=0),
+    "--strict-config": _row(
+        "--strict-config -o nonsense=1 test_b.py", warm=0, why="an error before anything is run"
+    ),
     "--confcutdir": _row("--confcutdir=sub sub"),
     "--pyargs": _row("--pyargs package"),
     "@file": _row("@arguments.txt"),
     "PYTEST_ADDOPTS": Row('PYTEST_ADDOPTS="$PYTEST_ADDOPTS -x -v" pytest test_a.py'),
     "PYTEST_PLUGINS": Row("PYTEST_PLUGINS=plug python -m pytest test_b.py", shows="plug: here"),
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD": Row(
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 pytest test_b.py", warm=0
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 pytest test_b.py",
+        warm=0,
+        why="our plugin is not loaded",
     ),
     "PYTEST_THEME": _row("test_b.py", env={"PYTEST_THEME": "bw"}),
     "CI": _row("test_a.py", env={"CI": "1"}, warm=0, reason="CI is set"),
@@ -234,9 +238,11 @@ ROWS = {
     "--co -q": _row(f"--co -q {ALL}"),
     "--co -qq": _row(f"--co -qq {ALL}"),
     "--co -v": _row(f"--co -v {ALL}"),
-    "--version": _row("--version", warm=0),
-    "-VV": _row("-VV", warm=0),
-    "--help": Row("pytest --help | grep -c -e --maxfail -e xfail_strict", warm=0),
+    "--version": _row("--version", warm=0, why="nothing to run"),
+    "-VV": _row("-VV", warm=0, why="nothing to run"),
+    "--help": Row(
+        "pytest --help | grep -c -e --maxfail -e xfail_strict", warm=0, why="nothing to run"
+    ),
     "--trace-config": Row(
         "pytest --trace-config test_b.py | grep -v -e fastcollect -e 0x -e third-party -e ^plugins:"
     ),

@@ -407,7 +407,10 @@ ROWS = {
     "find -exec": Row("find . -name test_show.py -exec pytest {} ';'", shows="failed"),
     "nice": Row("nice -n 3 pytest test_show.py"),
     "deleted directory": Row(
-        "mkdir gone; cd gone; rmdir ../gone; pytest ../test_show.py", warm=0, status=1
+        "mkdir gone; cd gone; rmdir ../gone; pytest ../test_show.py",
+        warm=0,
+        why="an error before anything is run",
+        status=1,
     ),
     "env -u": Row("env -u HOSTNAME -u LOGNAME pytest test_show.py", shows="failed"),
 }
