@@ -299,8 +299,11 @@ def require_programs(bench: SmallBench, row: Row) -> None:
             pytest.skip(f"{name} is not installed")
 
 
-def compare(bench: SmallBench, row: Row) -> tuple[Screen, Screen]:
-    """A row, warm and cold: equal in all that can be seen, and served as it says."""
+def compare(bench: SmallBench, row: Row, oracle: str = "") -> tuple[Screen, Screen]:
+    """A row, warm and cold: equal in all that can be seen, and served as it says.
+
+    `oracle`: the script of the cold run, where that is another.
+    """
     require_programs(bench, row)
     warm = show(bench, row.script, row.keys, cold=False, columns=row.columns, env=row.env)
     for _ in range(LESSONS):  # a command line that the server had not seen yet
@@ -308,7 +311,8 @@ def compare(bench: SmallBench, row: Row) -> tuple[Screen, Screen]:
             break
         bench.wait_until_warm()
         warm = show(bench, row.script, row.keys, cold=False, columns=row.columns, env=row.env)
-    cold = show(bench, row.script, row.keys, cold=True, columns=row.columns, env=row.env)
+    script = oracle or row.script
+    cold = show(bench, script, row.keys, cold=True, columns=row.columns, env=row.env)
     assert cold.warm == 0
     if warm.warm != row.warm or row.reason not in warm.reason:
         pytest.fail(f"{warm.warm} runs were warm, cold because {warm.reason!r}:\n{warm.output}")

@@ -43,21 +43,27 @@ SAMPLE = (0, 1, 2, 5, 77, 126, 127, 128, 130, 137, 255)
 
 LOOP = """
 for code in {codes}; do
-  WAY={way} CODE=$code pytest -q test_code.py >/dev/null 2>&1; echo "$code $?"
+  WAY={way} CODE=$code {command} -q test_code.py >/dev/null 2>&1; echo "$code $?"
 done
 """
 
 
+COMMANDS = ["pytest", "fastcollect run"]
+
+
 @pytest.mark.long
+@pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("way", ["pytest.exit", "sys.exit", "os._exit"])
-def test_every_exit_code(typed: SmallBench, way: str) -> None:
+def test_every_exit_code(typed: SmallBench, way: str, command: str) -> None:
     codes = range(256)
-    script = LOOP.format(codes=" ".join(map(str, codes)), way=way)
+    script = LOOP.format(codes=" ".join(map(str, codes)), way=way, command=command)
     warm = show(typed, script, cold=False, timeout=900)
     assert warm.warm == 256
     seen = [line.split() for line in warm.output.split("\r\n") if line]
     assert seen == [[str(code), str(code)] for code in codes]
-    sample = show(typed, LOOP.format(codes=" ".join(map(str, SAMPLE)), way=way), cold=True)
+    sample = show(
+        typed, LOOP.format(codes=" ".join(map(str, SAMPLE)), way=way, command="pytest"), cold=True
+    )
     assert sample.output.split("\r\n")[:-1] == [f"{code} {code}" for code in SAMPLE]
 
 
@@ -66,11 +72,14 @@ SIGNALS = sorted(signal.valid_signals() - STOPPING)
 
 
 @pytest.mark.long
-def test_every_signal(typed: SmallBench) -> None:
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_signal(typed: SmallBench, command: str) -> None:
     """A test that sends each signal to its own process."""
-    script = LOOP.format(codes=" ".join(str(int(number)) for number in SIGNALS), way="kill")
+    codes = " ".join(str(int(number)) for number in SIGNALS)
+    script = LOOP.format(codes=codes, way="kill", command=command)
     warm = show(typed, script, cold=False, timeout=300)
-    cold = show(typed, script, cold=True, timeout=300)
+    oracle = LOOP.format(codes=codes, way="kill", command="pytest")
+    cold = show(typed, oracle, cold=True, timeout=300)
     assert warm.warm == len(SIGNALS)
     assert_equal(warm, cold)
 
