@@ -14,7 +14,10 @@ from tests.terminal.screens import Row, require_programs, show
 PROJECT = {
     "conftest.py": "import slow_to_import\n",
     "helper.py": "VALUE = 1\n",
-    "observables.py": Path(__file__).with_name("observables.py").read_text(),
+    **{
+        f"observables/{path.name}": path.read_text()
+        for path in Path(__file__).with_name("observables").glob("*.py")
+    },
     "test_observables.py": """\
         import os
         import helper, observables
@@ -52,7 +55,7 @@ DIFFERENT = {
 }
 """What differs, with the reason: `docs/equivalence.md` has the same."""
 
-PYTEST = "SHELL_PID=$$ SHELL_SESSION=$(ps -o sid= -p $$) pytest"
+PYTEST = "SHELL_PID=$$ SHELL_SESSION=$(ps -o sid= -p $$ | tr -d ' ') pytest"
 
 ROWS = {
     "terminal": Row(f"{PYTEST} -s test_observables.py", quick=True),
