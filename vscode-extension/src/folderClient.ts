@@ -55,6 +55,11 @@ export class FolderClient {
     return this.#state;
   }
 
+  /** Wait for starts and stops that have been asked for. */
+  async settled(): Promise<void> {
+    return this.#queue;
+  }
+
   /** The interpreter of the server that was started last. */
   get python(): string | undefined {
     return this.#python;
@@ -281,11 +286,13 @@ export class FolderClient {
       const result = await client.ask("fastcollect/discoverTests", {});
       if (client === this.#client) {
         await this.#dispatch({ type: "discovered", result });
+        tests.known();
       }
     } catch (error) {
       log.error(`${name}: fastcollect/discoverTests:`, error);
       if (client === this.#client) {
         await this.#dispatch({ type: "discoveryFailed" });
+        tests.known();
       }
     }
   }

@@ -24,6 +24,8 @@ export interface RunSurroundings {
   readonly controller: vscode.TestController;
   readonly tests: FolderTests;
   readonly log: vscode.LogOutputChannel;
+  /** Returns when a server that is being started has answered, or has not. */
+  whenStarted(): Promise<void>;
   /** The server could not begin a run, and says why. */
   refused(reason: string): void;
   /** A run that the editor has not asked for stands under this profile, so that it can be run again. */
@@ -75,6 +77,10 @@ export class FolderRuns {
 
   /** Begins a run; returns when it has ended, or at once where it begins others by itself. */
   async run(wanted: Wanted, token: vscode.CancellationToken): Promise<void> {
+    await this.#around.whenStarted();
+    if (token.isCancellationRequested) {
+      return;
+    }
     const client = this.#client;
     if (client === undefined) {
       const name = this.#around.folder.name;

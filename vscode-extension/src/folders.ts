@@ -155,6 +155,7 @@ export class Folders {
       controller: this.#explorer.controller,
       tests,
       log: this.#log,
+      whenStarted: async () => client.settled(),
       refused: (reason) => void refused(reason, client.python),
       profile: (kind) => this.#profiles.standard(kind),
     });

@@ -33,7 +33,7 @@ export class RunView {
 
   /** Shows what has happened. */
   show(events: readonly RunEvent[]): void {
-    for (const event of this.#held.take(events, (id) => this.#tests.get(id) !== undefined)) {
+    for (const event of this.#held.take(events, (id) => this.#tests.has(id))) {
       this.#showOne(event);
     }
   }
@@ -59,16 +59,24 @@ export class RunView {
       return;
     }
     this.#finished = true;
-    for (const event of this.#held.rest((id) => this.#tests.get(id) !== undefined)) {
+    for (const event of this.#held.rest((id) => this.#tests.has(id))) {
       this.#showOne(event);
     }
     this.run.end();
     this.#finish?.();
   }
 
+  /** That a case of very many waits for its turn is no reason to show it. */
+  #itemOf(event: RunEvent): vscode.TestItem | undefined {
+    if (!("id" in event)) {
+      return undefined;
+    }
+    return event.event === "enqueued" ? this.#tests.shown(event.id) : this.#tests.get(event.id);
+  }
+
   #showOne(event: RunEvent): void {
     const { run } = this;
-    const item = "id" in event ? this.#tests.get(event.id) : undefined;
+    const item = this.#itemOf(event);
     if (event.event === "output") {
       run.appendOutput(event.value, event.location && locationOf(event.location), item);
     }

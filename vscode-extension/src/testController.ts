@@ -2,6 +2,7 @@
 
 import * as vscode from "vscode";
 import { collationKey } from "./collation";
+import { LazyCases } from "./lazyCases";
 import { outermost } from "./selection";
 import type { TreeChange } from "./tree";
 import type { TestItem } from "./wire";
@@ -14,6 +15,12 @@ export class TestExplorer implements vscode.Disposable {
   /** @param refresh fetches the tree again, for the Test Explorer's button */
   constructor(refresh: () => Promise<void>) {
     this.controller.refreshHandler = refresh;
+    this.controller.resolveHandler = async (item) => {
+      // Without an item: all that stands at the top, which comes by itself.
+      if (item !== undefined) {
+        await Promise.all([...this.#folders.values()].map(async (tests) => tests.resolve(item)));
+      }
+    };
   }
 
   /** Makes a place for the tests of a folder. */
@@ -51,16 +58,44 @@ export class FolderTests {
   readonly #controller: vscode.TestController;
   readonly #folderItem: vscode.TestItem;
   readonly #items = new Map<string, vscode.TestItem>();
+  readonly #lazy = new LazyCases();
   #belowFolder = false;
+  #isKnown: () => void = () => undefined;
+  readonly #whenKnown = new Promise<void>((resolve) => {
+    this.#isKnown = resolve;
+  });
 
   constructor(controller: vscode.TestController, folder: vscode.WorkspaceFolder) {
     this.#controller = controller;
     this.#folderItem = controller.createTestItem(folder.uri.toString(), folder.name, folder.uri);
+    // Else VS Code leaves it out of a run of everything that begins before its tests are there.
+    this.#folderItem.canResolveChildren = true;
+  }
+
+  /** The item of a test; a case that is not shown so far is shown for it. */
+  get(id: string): vscode.TestItem | undefined {
+    this.#carryOut(this.#lazy.reveal(id));
+    return this.#items.get(id);
   }
 
   /** The item of a test, where it is shown. */
-  get(id: string): vscode.TestItem | undefined {
+  shown(id: string): vscode.TestItem | undefined {
     return this.#items.get(id);
+  }
+
+  /** Whether there is such a test, shown or not. */
+  has(id: string): boolean {
+    return this.#items.has(id) || this.#lazy.isHidden(id);
+  }
+
+  /** Shows what is below an item that somebody looks into, if it is one of this folder. */
+  async resolve(item: vscode.TestItem): Promise<void> {
+    if (item === this.#folderItem) {
+      await this.#whenKnown;
+    } else if (this.#items.get(item.id) === item) {
+      this.#carryOut(this.#lazy.open(item.id));
+      item.canResolveChildren = false;
+    }
   }
 
   /**
@@ -93,10 +128,32 @@ export class FolderTests {
   describeFolder(busy: boolean, error: string | undefined): void {
     this.#folderItem.busy = busy;
     this.#folderItem.error = error;
+    if (error !== undefined) {
+      this.known();
+    }
   }
 
-  /** Carries out changes, in order. */
+  /** There is a tree now, of which all has been applied; or there will be none. */
+  known(): void {
+    this.#folderItem.canResolveChildren = false;
+    this.#isKnown();
+  }
+
+  /** Carries out changes, in order; of many cases of a function when somebody looks at them. */
   apply(changes: readonly TreeChange[]): void {
+    const functions = new Set(
+      changes.flatMap((change) => (change.op === "add" ? (change.parent ?? []) : [])),
+    );
+    this.#carryOut(this.#lazy.take(changes));
+    for (const id of functions) {
+      const item = this.#items.get(id);
+      if (item !== undefined && this.#lazy.isLazy(id)) {
+        item.canResolveChildren = true;
+      }
+    }
+  }
+
+  #carryOut(changes: readonly TreeChange[]): void {
     for (const change of changes) {
       switch (change.op) {
         case "add":
@@ -170,14 +227,16 @@ export class FolderTests {
     if (item === undefined) {
       return;
     }
-    (item.parent?.children ?? this.#controller.items).delete(id);
-    this.#forget(item);
+    const { parent } = item; // which it has no more once it is taken out
+    (parent?.children ?? this.#controller.items).delete(id);
+    this.#forget(item, parent?.id);
   }
 
-  #forget(item: vscode.TestItem): void {
+  #forget(item: vscode.TestItem, parent: string | undefined): void {
     this.#items.delete(item.id);
+    this.#lazy.forget(item.id, parent);
     for (const [, child] of item.children) {
-      this.#forget(child);
+      this.#forget(child, item.id);
     }
   }
 }

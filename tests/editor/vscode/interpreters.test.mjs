@@ -62,11 +62,12 @@ journey(
 
     await step("another is selected", async () => {
       await project.write("tests/test_prefix.py", prefixTest("third"));
+      await window.clickInRow("project", "testing-run-icon");
+      await window.rowIn("project", "Failed").waitFor();
       await project.write(".vscode/settings.json", JSON.stringify({ "python.selected": third }));
       await window.command("pytest-fastcollect: Show logs");
       await window.logShows(/third\/bin\/python\sis\sselected.*starting\s->\srunning/s);
       await window.clickInRow("project", "testing-run-icon");
-      await window.spinning("project").waitFor();
       await window.rowIn("project", "Passed").waitFor();
     });
   },

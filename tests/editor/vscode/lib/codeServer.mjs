@@ -55,7 +55,7 @@ async function packageOf({ publisher, name, code }, folder) {
   const manifest = {
     ...{ publisher, name, version: "1.0.0", main: "./main.js", license: "MIT" },
     ...{ engines: { vscode: "^1.100.0" }, activationEvents: ["onStartupFinished"] },
-    contributes: { configuration: { properties: { [`${name}.selected`]: { type: "string" } } } },
+    contributes: { configuration: { properties: { [`${name}.selected`]: { type: "string", scope: "resource" } } } },
   };
   await writeFile(path.join(source, "package.json"), JSON.stringify(manifest));
   await writeFile(path.join(source, "main.js"), code);
