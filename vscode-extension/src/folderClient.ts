@@ -39,6 +39,8 @@ export class FolderClient {
   /** What the latest client was started with. */
   #command: ServerCommand | undefined;
   #python: string | undefined;
+  /** The interpreter that was decided on last; nothing where none could be. */
+  #wanted: string | undefined;
   #state: ClientState = { name: "stopped" };
   #since = performance.now();
   #sync = INITIAL_SYNC;
@@ -55,9 +57,12 @@ export class FolderClient {
     return this.#state;
   }
 
-  /** Wait for starts and stops that have been asked for. */
+  /** Returns when all starts and stops that have been asked for are done. */
   async settled(): Promise<void> {
-    return this.#queue;
+    for (let last; last !== this.#queue; ) {
+      last = this.#queue;
+      await last;
+    }
   }
 
   /** The interpreter of the server that was started last. */
@@ -84,6 +89,16 @@ export class FolderClient {
       await this.#stop(cause);
       await this.#start(cause);
     });
+  }
+
+  /** Connects to the server that the settings say now, unless that is the one there is. */
+  async reconsider(cause: string): Promise<void> {
+    const launch = await this.#prepare();
+    const wanted = launch.ready ? launch.python : undefined;
+    if (wanted === undefined || wanted !== this.#wanted) {
+      this.#wanted = wanted; // what changes in the meantime is compared with this
+      await this.reconnect(cause);
+    }
   }
 
   /** Ends the server, also for others, and starts it again from the settings as they are then. */
@@ -129,6 +144,7 @@ export class FolderClient {
     this.#enter({ name: "starting" }, cause);
     const { name } = this.#folder;
     const launch = await this.#prepare();
+    this.#wanted = launch.ready ? launch.python : undefined;
     if (!launch.ready) {
       await this.#fail(launch.problem);
       return;

@@ -65,7 +65,7 @@ export class Folders {
         }
         await this.#each(async ({ folder, client }) => {
           if (event.affectsConfiguration(INTERPRETER, folder.uri)) {
-            await client.reconnect(`${INTERPRETER} changed`);
+            await client.reconsider(`${INTERPRETER} changed`);
           }
         });
       }),

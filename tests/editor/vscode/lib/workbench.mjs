@@ -241,6 +241,15 @@ export class Workbench {
     return this.page.locator(".notification-toast", { hasText: text });
   }
 
+  /**
+   * A question that has to be answered before anything else.
+   *
+   * @param {string} text
+   */
+  dialog(text) {
+    return this.page.locator(".monaco-dialog-box", { hasText: text });
+  }
+
   /** What stands beside `{}` in the status bar, opened; it stays so until the mouse moves away. */
   async languageStatus() {
     await this.page.locator('[id="status.languageStatus"]').hover();
