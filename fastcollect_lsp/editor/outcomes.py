@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fastcollect_lsp import reports
 from fastcollect_lsp.editor import wire
+from fastcollect_lsp.editor.order import sort_text
 
 _FAILED = {"failed": "failed", "error": "errored"}
 _RANK = {"skipped": 0, "xfailed": 0, "passed": 1, "xpassed": 1, "failed": 2, "errored": 3}
@@ -149,7 +150,17 @@ def exact_items(collected: reports.FileCollected) -> Sequence[wire.TestItem]:
     above, _, label = nodeid.rpartition("/")
     parents = {item.parent for item in collected.items}
     items = [
-        wire.TestItem(nodeid, label, "file", [], False, bool(collected.items), above or None, uri)
+        wire.TestItem(
+            id=nodeid,
+            label=label,
+            kind="file",
+            tags=[],
+            dynamic=False,
+            canResolveChildren=bool(collected.items),
+            parent=above or None,
+            uri=uri,
+            sortText=sort_text(Path(collected.path).name),
+        )
     ]
     for order, item in enumerate(collected.items):
         items.append(

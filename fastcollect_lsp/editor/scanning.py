@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from fastcollect_lsp.editor import codec, wire
+from fastcollect_lsp.editor.order import sort_text
 from fastcollect_lsp.editor.snapshot import Entry, PlainItem, one_by_one
 
 if TYPE_CHECKING:
@@ -80,7 +81,10 @@ def directories_of(entry: Entry, root: str) -> dict[str, Entry]:
         path = os.path.normpath(os.path.join(root, parent))
         uri = Path(path).as_uri()
         above, _, label = parent.rpartition("/")
-        item = wire.TestItem(parent, label, "dir", [], False, True, above or None, uri)
+        order = sort_text(Path(path).name)
+        item = wire.TestItem(
+            parent, label, "dir", [], False, True, above or None, uri, sortText=order
+        )
         found.append((path, Entry(uri, codec.encode([item]))))
         parent = above
     return dict(reversed(found))

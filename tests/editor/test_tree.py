@@ -11,8 +11,11 @@ import pytest
 import pytest_asyncio
 from editor_client import ProjectHost, write
 
+from fastcollect_lsp import reports
 from fastcollect_lsp.editor import scanning, wire
+from fastcollect_lsp.editor.outcomes import exact_items
 from fastcollect_lsp.editor.snapshot import TreeChange
+from fastcollect_lsp.static import project_scan
 from fastcollect_lsp.tree import ProjectTree
 
 pytestmark = pytest.mark.asyncio
@@ -90,6 +93,20 @@ async def test_exact_items_keep_static_ranges(collected: ProjectTree, project: P
     assert function is not None
     assert function.start.line == 0
     assert ranges["test_one.py::test_first[a]"] == function
+
+
+@pytest.mark.parametrize("name", ["test_ü b.py", "__init__.py"])
+async def test_exact_items_of_a_file_are_where_the_static_ones_were(
+    tree: ProjectTree, project: Path, name: str
+) -> None:
+    (project / "pytest.ini").write_text("[pytest]\npython_files = *.py\n")
+    path = write(project / "sub" / name, "def test_it(): ...\n")
+    await tree.rescan_with(project_scan(str(project)), str(project))
+    before = tree.snapshot.entries[str(path)].items()
+    items = [reports.Item(f"sub/{name}::test_it", "test_it", "function", f"sub/{name}", [])]
+    tree.set_exact(str(path), exact_items(reports.FileCollected(f"sub/{name}", str(path), items)))
+    after = tree.snapshot.entries[str(path)].items()
+    assert [item.sortText for item in after] == [item.sortText for item in before]
 
 
 async def test_file_without_exact_items_vanishes(collected: ProjectTree, project: Path) -> None:

@@ -59,7 +59,7 @@ export class FolderClient {
 
   /** Returns when all starts and stops that have been asked for are done. */
   async settled(): Promise<void> {
-    for (let last; last !== this.#queue; ) {
+    for (let last; last !== this.#queue;) {
       last = this.#queue;
       await last;
     }
@@ -85,6 +85,11 @@ export class FolderClient {
 
   /** Disconnects, and connects to the server that the settings say then. */
   async reconnect(cause: string): Promise<void> {
+    await this.#decide();
+    return this.#again(cause);
+  }
+
+  async #again(cause: string): Promise<void> {
     return this.#enqueue(async () => {
       await this.#stop(cause);
       await this.#start(cause);
@@ -93,11 +98,8 @@ export class FolderClient {
 
   /** Connects to the server that the settings say now, unless that is the one there is. */
   async reconsider(cause: string): Promise<void> {
-    const launch = await this.#prepare();
-    const wanted = launch.ready ? launch.python : undefined;
-    if (wanted === undefined || wanted !== this.#wanted) {
-      this.#wanted = wanted; // what changes in the meantime is compared with this
-      await this.reconnect(cause);
+    if ((await this.#decide()).isNew) {
+      await this.#again(cause);
     }
   }
 
@@ -143,8 +145,7 @@ export class FolderClient {
   async #start(cause: string): Promise<void> {
     this.#enter({ name: "starting" }, cause);
     const { name } = this.#folder;
-    const launch = await this.#prepare();
-    this.#wanted = launch.ready ? launch.python : undefined;
+    const { launch } = await this.#decide();
     if (!launch.ready) {
       await this.#fail(launch.problem);
       return;
@@ -164,6 +165,15 @@ export class FolderClient {
     if (client === this.#client && !client.isRunning()) {
       await this.#fail(serverFailed(name, "it could not be started, the log says why."));
     }
+  }
+
+  /** What to start; `isNew` where it is not the interpreter that was decided on before, or none. */
+  async #decide(): Promise<{ launch: Launch; isNew: boolean }> {
+    const launch = await this.#prepare();
+    const wanted = launch.ready ? launch.python : undefined;
+    const isNew = wanted === undefined || wanted !== this.#wanted;
+    this.#wanted = wanted;
+    return { launch, isNew };
   }
 
   async #prepare(): Promise<Launch> {

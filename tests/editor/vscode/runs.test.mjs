@@ -74,8 +74,30 @@ journey("runs", async ({ project, codeServer, fastcollect, step, watch }) => {
     await project.appears("asleep");
     await window.command("pytest-fastcollect: Restart server");
     await window.spinning("test_sleeps").waitFor({ state: "hidden" });
-    await window.clickInRow("test_basket", "testing-run-icon");
-    await window.spinning("test_basket").waitFor({ state: "hidden" });
-    await window.rowIn("test_basket", "Passed").waitFor();
+    assert.equal(await window.rowIn("test_sleeps", "Passed").count(), 0);
+  });
+
+  await step("the server that follows runs tests", async () => {
+    // What changes while there is none, nobody hears of.
+    await project.write("tests/test_stock.py", "def test_empty_stock():\n    pass\n");
+    await window.row("test_stock.py").waitFor();
+    await project.write("shop/prices.py", "def total(prices, rate=0.0):\n    return 1\n");
+    await window.outdated("test_basket.py");
+    await window.clickInRow("test_basket.py", "testing-run-icon");
+    await window.rowIn("test_basket.py", "Failed").waitFor();
+  });
+
+  await step("what failed is run again", async () => {
+    await project.write("shop/prices.py", "def total(prices, rate=0.0):\n    return sum(prices)\n");
+    await window.outdated("test_basket.py");
+    await window.command("Test: Rerun Failed Tests");
+    await window.rowIn("test_basket.py", "Passed").waitFor();
+  });
+
+  await step("the last run once more", async () => {
+    await project.write("shop/prices.py", "def total(prices, rate=0.0):\n    return 2\n");
+    await window.outdated("test_basket.py");
+    await window.command("Test: Rerun Last Run");
+    await window.rowIn("test_basket.py", "Failed").waitFor();
   });
 });

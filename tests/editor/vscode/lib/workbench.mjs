@@ -149,9 +149,11 @@ export class Workbench {
   async expand(label) {
     // The attribute is there once the row has children.
     const row = this.row(label).and(this.page.locator("[aria-expanded]"));
-    if ((await row.getAttribute("aria-expanded")) === "false") {
+    const expanded = row.and(this.page.locator('[aria-expanded="true"]'));
+    while ((await row.getAttribute("aria-expanded")) === "false") {
       await row.locator(".monaco-tl-twistie").click();
-      await row.and(this.page.locator('[aria-expanded="true"]')).waitFor();
+      // Rows that come or go above it at this moment have the click hit another.
+      await expanded.waitFor({ timeout: 2_000 }).catch(() => undefined);
     }
   }
 
