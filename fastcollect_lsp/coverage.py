@@ -75,7 +75,23 @@ def _read(data: Path, root: str, environ: Mapping[str, str]) -> Measured:
         plain = orjson.loads(report.read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
         raise Missing(f"coverage has left no report: {error}") from None
-    return Measured({os.path.join(root, name): file for name, file in plain["files"].items()})
+    files = {os.path.join(root, name): file for name, file in plain["files"].items()}
+    own = own_directories(root)
+    return Measured(
+        {path: file for path, file in files.items() if not path.startswith(own)},
+    )
+
+
+def own_directories(root: str) -> tuple[str, ...]:
+    """Where our own code is, which every run executes, with a separator at the end; nothing of the
+    project (`root`, absolute)."""
+    specs = [importlib.util.find_spec(name) for name in ("fastcollect_lsp", "pytest_fastcollect")]
+    found = [
+        os.path.join(os.path.realpath(place), "")
+        for spec in specs
+        for place in (spec.submodule_search_locations or () if spec else ())
+    ]
+    return tuple(place for place in found if not place.startswith(os.path.join(root, "")))
 
 
 def _run(command: Sequence[str], cwd: str, environ: Mapping[str, str]) -> None:
@@ -107,9 +123,11 @@ def _file(
     if test is not None and test not in tests:
         return None
     executed = set(file["executed_lines"])
+    lines = sorted({*executed, *file["missing_lines"]})
     if test is not None:
+        # What is executed once, at import, whichever test comes: no test's merit, and not missing.
+        lines = [line for line in lines if line not in executed or contexts.get(line) != {""}]
         executed = {line for line in executed if test in contexts.get(line, ())}
-    lines = sorted({*file["executed_lines"], *file["missing_lines"]})
     branches = _branches(file, executed)
     declarations = _declarations(file, executed)
     return wire.FileCoverage(
