@@ -314,7 +314,7 @@ class Runs:
         """Exact items, unless the file has been written since the run began."""
         run.collected.add(report.path)
         if self._holds(run, report.path):
-            self.tree.set_exact(report.path, exact_items(report))
+            self.tree.set_exact_soon(report.path, exact_items(report))
 
     def _not_collected(self, run: Run, report: reports.CollectionFailed) -> None:
         """A file that pytest cannot collect keeps its items, and says why."""
@@ -353,6 +353,7 @@ class Runs:
     def _flush(self, run: Run) -> None:
         if not run.pending:
             return
+        self.tree.show_gathered()  # first the tests, then what became of them
         events, run.pending = run.pending, []
         progress = wire.RunProgress(run.id, run.seq, events)
         run.seq += 1
@@ -362,6 +363,7 @@ class Runs:
     def _end(self, run: Run, code: int) -> None:
         if self.going.pop(run.id, None) is None:
             return
+        self.tree.show_gathered()
         if run.debug is not None and not run.debug.done():
             run.debug.cancel()
         self._add(run, wire.Ended(code, run.trouble))

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+GATHER_S = 0.1
+"""Seconds for which files that a run has collected are gathered: each change costs an editor a look at the
+whole tree."""
+
 Listener = Callable[[TreeChange], None]
 
 Signature = tuple[int, int, int]
@@ -61,6 +65,7 @@ class ProjectTree:
         self._scanning = asyncio.Lock()
         self._waiting: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._showing: asyncio.TimerHandle | None = None
         self._begun = False
         self._known = asyncio.Event()
 
@@ -177,6 +182,17 @@ class ProjectTree:
         `range` keeps the one that the static scan has for it, or for its function.
         """
         self.set_exact_files({path: items})
+
+    def set_exact_soon(self, path: str, items: Sequence[wire.TestItem]) -> None:
+        """`set_exact`, shown together with others that come within `GATHER_S`."""
+        self._exact[path] = scanning.exact_entry(items, self._static.get(path))
+        if self._showing is None:
+            self._showing = asyncio.get_running_loop().call_later(GATHER_S, self._show)
+
+    def show_gathered(self) -> None:
+        """Show now what was to be shown soon."""
+        if self._showing is not None:
+            self._show()
 
     def set_exact_files(self, files: Mapping[str, Sequence[wire.TestItem]]) -> None:
         """`set_exact` for several files, as one change."""
@@ -296,6 +312,9 @@ class ProjectTree:
 
     def _show(self) -> None:
         """Put the snapshot together anew and tell listeners what differs."""
+        if self._showing is not None:
+            self._showing.cancel()
+            self._showing = None
         # Files only pytest knows (a plugin's, a doctest) come after those of the scan.
         others = sorted(self._exact.keys() - set(self._paths))
         directories = dict(self._directories)

@@ -115,13 +115,21 @@ def exact_entry(items: Sequence[wire.TestItem], static: Entry | None) -> Entry |
     Items without a range get that of the static item with their id, a parameter set its function's.
     """
     plain: list[PlainItem] = orjson.loads(codec.encode(items))
-    lacking = [item for item in plain if "range" not in item]
-    if lacking and static is not None:
-        ranges = {item["id"]: item.get("range") for item in static.plain()}
-        for item in lacking:
+    if static is not None and plain:
+        known = static.plain()
+        _put_ranges(plain, known)
+        if plain == known:  # which editors need not be told again
+            return Entry(static.uri, static.json, exact=True)
+    return Entry(plain[0]["uri"], orjson.dumps(plain), exact=True) if plain else None
+
+
+def _put_ranges(items: list[PlainItem], known: list[PlainItem]) -> None:
+    """Give items without a range that of the one with their id, a parameter set its function's."""
+    ranges = {item["id"]: item.get("range") for item in known}
+    for item in items:
+        if "range" not in item:
             found = ranges.get(item["id"])
             if found is None and item["kind"] == "case":
                 found = ranges.get(item.get("parent"))
             if found is not None:
                 item["range"] = found
-    return Entry(plain[0]["uri"], orjson.dumps(plain), exact=True) if plain else None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from editor_client import ProjectHost, write
+from editor_client import HANG, ProjectHost, write
 
 from fastcollect_lsp import reports
 from fastcollect_lsp.editor import scanning, wire
@@ -93,6 +93,55 @@ async def test_exact_items_keep_static_ranges(collected: ProjectTree, project: P
     assert function is not None
     assert function.start.line == 0
     assert ranges["test_one.py::test_first[a]"] == function
+
+
+async def test_exact_items_that_are_as_the_scan_found_them_are_no_change(
+    tree: ProjectTree, project: Path
+) -> None:
+    await tree.refresh()
+    path = project / "test_one.py"
+    collected = reports.FileCollected(
+        path.name,
+        str(path),
+        [
+            reports.Item(f"{path.name}::test_first", "test_first", "function", path.name, []),
+            reports.Item(f"{path.name}::TestGroup", "TestGroup", "class", path.name, []),
+            reports.Item(
+                f"{path.name}::TestGroup::test_inside",
+                "test_inside",
+                "function",
+                f"{path.name}::TestGroup",
+                [],
+            ),
+        ],
+    )
+    tree.set_exact(str(path), exact_items(collected))
+    assert tree.snapshot.generation == 1
+    assert tree.snapshot.entries[str(path)].exact
+
+
+async def test_what_comes_together_is_one_change(tree: ProjectTree, project: Path) -> None:
+    await tree.refresh()
+    changes: list[TreeChange] = []
+    tree.listen(changes.append)
+    one, two = project / "test_one.py", project / "test_new.py"
+    tree.set_exact_soon(str(one), exact(one, "test_a"))
+    tree.set_exact_soon(str(two), exact(two, "test_b"))
+    assert not changes
+    tree.show_gathered()
+    assert [{entry.uri for entry in each.replaced} for each in changes] == [
+        {one.as_uri(), two.as_uri()}
+    ]
+    tree.show_gathered()
+    assert len(changes) == 1
+
+
+async def test_what_is_gathered_is_shown_by_itself(tree: ProjectTree, project: Path) -> None:
+    await tree.refresh()
+    shown = asyncio.Event()
+    tree.listen(lambda _: shown.set())
+    tree.set_exact_soon(str(project / "test_new.py"), exact(project / "test_new.py", "test_b"))
+    await asyncio.wait_for(shown.wait(), HANG)
 
 
 @pytest.mark.parametrize("name", ["test_ü b.py", "__init__.py"])

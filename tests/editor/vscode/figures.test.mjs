@@ -53,12 +53,13 @@ journey("figures", async ({ python, project, codeServer, step, watch, report }) 
     await window.row("test_added_now").waitFor();
     report("save -> updated tree", performance.now() - saved);
 
-    const again = performance.now();
-    await window.clickInRow(test, "testing-run-icon");
-    await window.spinning(test).waitFor();
-    report("click -> first state", performance.now() - again);
-    await window.rowIn(test, "Passed").waitFor();
-    report("click -> passed, again", performance.now() - again);
+    for (const which of ["first", "second", "third"]) {
+      const again = performance.now();
+      report(`click -> first state, ${which} time`, await window.clickAndTime(test, "testing-run-icon"));
+      await window.rowIn(test, "Passed").waitFor();
+      await window.notRunning();
+      report(`click -> passed and over, ${which} time`, performance.now() - again);
+    }
 
     if (source === undefined) {
       const all = performance.now();

@@ -24,7 +24,7 @@ journey(
       await window.expand("test_mark.py");
       await window.clickInRow("test_mark", "testing-run-icon");
       await window.dialog("Running tests may execute code").getByText("Cancel").click();
-      await window.page.locator(".part.sidebar .title-actions .codicon-testing-run-all-icon").waitFor();
+      await window.notRunning();
       assert.ok(!existsSync(path.join(project.folder, "imported")));
     });
 

@@ -19,6 +19,36 @@ function readRows() {
     .map(({ label }) => label.replace(/ \((Not yet run|Passed|Failed|Errored|Skipped)\).*$/, ""));
 }
 
+/**
+ * Runs in the page: milliseconds from the next click until the icon of a row is another one.
+ *
+ * @param {string} label
+ * @returns {Promise<number>}
+ */
+function firstChange(label) {
+  const icon = () =>
+    [...document.querySelectorAll(".test-explorer .monaco-list-row")]
+      .find((row) => (row.getAttribute("aria-label") ?? "").startsWith(label))
+      ?.querySelector(".computed-state")
+      ?.className.replace(" retired", "");
+  return new Promise((resolve) => {
+    document.addEventListener(
+      "click",
+      (click) => {
+        const before = icon();
+        const observer = new MutationObserver(() => {
+          if (icon() !== undefined && icon() !== before) {
+            observer.disconnect();
+            resolve(performance.now() - click.timeStamp);
+          }
+        });
+        observer.observe(document.body, { subtree: true, childList: true, attributes: true });
+      },
+      { once: true, capture: true },
+    );
+  });
+}
+
 export class Workbench {
   /** @param {import("playwright-core").Page} page */
   constructor(page) {
@@ -108,9 +138,27 @@ export class Workbench {
     await row.locator(`.codicon-${icon}`).click();
   }
 
+  /**
+   * Clicks a button of a test's row, and returns how many milliseconds later the icon of the row was
+   * another one, as measured in the page: such a state may be over before anybody could ask for it.
+   *
+   * @param {string} label
+   * @param {string} icon
+   */
+  async clickAndTime(label, icon) {
+    const changed = this.page.evaluate(`(${firstChange})(${JSON.stringify(`${label} (`)})`);
+    await this.clickInRow(label, icon);
+    return /** @type {Promise<number>} */ (changed);
+  }
+
   /** Clicks *Run Tests* at the top of the Test Explorer. */
   async runAll() {
     await this.page.locator(".part.sidebar .title-actions .codicon-testing-run-all-icon").click();
+  }
+
+  /** Waits until no run is going on. */
+  async notRunning() {
+    await this.page.locator(".part.sidebar .title-actions .codicon-testing-run-all-icon").waitFor();
   }
 
   /**
