@@ -1,6 +1,7 @@
 /** One run as VS Code shows it. */
 
 import * as vscode from "vscode";
+import { lasting } from "./coalesce";
 import { failureText } from "./failure";
 import { HeldEvents } from "./held";
 import type { FolderTests } from "./testController";
@@ -33,7 +34,7 @@ export class RunView {
 
   /** Shows what has happened. */
   show(events: readonly RunEvent[]): void {
-    for (const event of this.#held.take(events, (id) => this.#tests.has(id))) {
+    for (const event of this.#held.take(lasting(events), (id) => this.#tests.has(id))) {
       this.#showOne(event);
     }
   }

@@ -12,7 +12,7 @@ import { run } from "./lib/program.mjs";
 const FILES = 500;
 const TESTS = 20;
 
-journey("figures", async ({ python, project, codeServer, step, watch, report }) => {
+journey("figures", async ({ python, project, codeServer, fastcollect, step, watch, report }) => {
   const source = process.env["FASTCOLLECT_FIGURES_PROJECT"];
   const id = process.env["FASTCOLLECT_FIGURES_TEST"] ?? "tests/test_000.py::test_0";
   if (source === undefined) {
@@ -53,18 +53,25 @@ journey("figures", async ({ python, project, codeServer, step, watch, report }) 
     await window.row("test_added_now").waitFor();
     report("save -> updated tree", performance.now() - saved);
 
-    for (const which of ["first", "second", "third"]) {
+    for (let asked = 0; asked < 60; asked += 1) {
+      if (JSON.parse(await fastcollect(["status", "--json"])).state === "warm") {
+        break;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    for (const other of (await window.neverRun(test)).slice(0, 3)) {
       const again = performance.now();
-      report(`click -> first state, ${which} time`, await window.clickAndTime(test, "testing-run-icon"));
-      await window.rowIn(test, "Passed").waitFor();
+      report(`click -> first state (${other})`, await window.clickAndTime(other, "testing-run-icon"));
       await window.notRunning();
-      report(`click -> passed and over, ${which} time`, performance.now() - again);
+      report(`click -> all over (${other})`, performance.now() - again);
     }
 
     if (source === undefined) {
       const all = performance.now();
       await window.runAll();
-      await window.rowIn("tests", "Passed").waitFor({ timeout: 300_000 });
+      await window.running();
+      await window.notRunning();
+      await window.rowIn("tests", "Passed").waitFor();
       report("click -> all passed", performance.now() - all);
       const responds = performance.now();
       await window.command("View: Show Explorer");

@@ -146,9 +146,11 @@ export class Workbench {
    * @param {string} icon
    */
   async clickAndTime(label, icon) {
-    const changed = this.page.evaluate(`(${firstChange})(${JSON.stringify(`${label} (`)})`);
+    const changed = this.page.evaluateHandle(`({ late: (${firstChange})(${JSON.stringify(`${label} (`)}) })`);
+    await changed;
     await this.clickInRow(label, icon);
-    return /** @type {Promise<number>} */ (changed);
+    const late = await this.page.waitForFunction((handle) => handle.late, await changed);
+    return /** @type {Promise<number>} */ (late.jsonValue());
   }
 
   /** Clicks *Run Tests* at the top of the Test Explorer. */
@@ -156,9 +158,29 @@ export class Workbench {
     await this.page.locator(".part.sidebar .title-actions .codicon-testing-run-all-icon").click();
   }
 
+  /**
+   * Tests beside another one that have not been run yet, as far as they are visible.
+   *
+   * @param {string} label
+   */
+  async neverRun(label) {
+    const level = await this.row(label).getAttribute("aria-level");
+    const rows = this.page.locator(
+      `.test-explorer .monaco-list-row[aria-level="${level}"][aria-label*=" (Not yet run)"]`,
+    );
+    const labels = await rows.evaluateAll((found) => found.map((row) => row.getAttribute("aria-label") ?? ""));
+    return labels.map((each) => each.replace(/ \(Not yet run\).*$/, ""));
+  }
+
+  /** Waits until a run is going on. */
+  async running() {
+    await this.page.locator(".part.sidebar .title-actions .codicon-testing-cancel-icon").waitFor();
+  }
+
   /** Waits until no run is going on. */
   async notRunning() {
-    await this.page.locator(".part.sidebar .title-actions .codicon-testing-run-all-icon").waitFor();
+    const button = this.page.locator(".part.sidebar .title-actions .codicon-testing-run-all-icon");
+    await button.waitFor({ timeout: 300_000 });
   }
 
   /**
