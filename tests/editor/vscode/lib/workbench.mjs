@@ -265,6 +265,18 @@ export class Workbench {
   }
 
   /**
+   * Types at the beginning of a line of the open file; it is not saved.
+   *
+   * @param {number} line from 1
+   * @param {string} text
+   */
+  async typeAtLine(line, text) {
+    await this.goToLine(line);
+    await this.page.keyboard.insertText(text);
+    await this.page.locator(".tab.active.dirty").waitFor();
+  }
+
+  /**
    * Puts another text in the place of that of the open file; it is not saved.
    *
    * @param {string} text
