@@ -1,7 +1,8 @@
 /**
  * 10,000 tests stay responsive; what it takes until a person sees something, printed beside what a terminal
- * takes on the same machine (benchmarks/results/vscode.md). Nothing is asserted of times. FASTCOLLECT_FIGURES_PROJECT: another project, which is
- * copied; FASTCOLLECT_FIGURES_TEST: the node id of a test in one of its files, in the form `tests/test_a.py::test_b`.
+ * takes on the same machine (benchmarks/results/vscode.md). Nothing is asserted of times.
+ * FASTCOLLECT_FIGURES_PROJECT: another project, which is copied; FASTCOLLECT_FIGURES_TEST: the node id of a
+ * test in one of its files, in the form `tests/test_a.py::test_b`.
  */
 
 import { cp } from "node:fs/promises";

@@ -10,6 +10,7 @@ import { Project } from "./lib/project.mjs";
 const PYTHON_EXTENSION = {
   publisher: "ms-python",
   name: "python",
+  settings: { "python.selected": { type: "string", scope: "resource" } },
   code: `const vscode = require("vscode");
 const selected = (uri) => vscode.workspace.getConfiguration("python", uri).get("selected");
 exports.activate = () => {

@@ -43,19 +43,20 @@ const BROWSER_ARGUMENTS = [
  * @property {string} publisher
  * @property {string} name
  * @property {string} code CommonJS
+ * @property {Readonly<Record<string, object>>} [settings] that it has
  */
 
 /**
  * @param {StandIn} standIn
  * @param {string} folder
  */
-async function packageOf({ publisher, name, code }, folder) {
+async function packageOf({ publisher, name, code, settings = {} }, folder) {
   const source = path.join(folder, "stand-ins", name);
   await mkdir(source, { recursive: true });
   const manifest = {
     ...{ publisher, name, version: "1.0.0", main: "./main.js", license: "MIT" },
     ...{ engines: { vscode: "^1.100.0" }, activationEvents: ["onStartupFinished"] },
-    contributes: { configuration: { properties: { [`${name}.selected`]: { type: "string", scope: "resource" } } } },
+    contributes: { configuration: { properties: settings } },
   };
   await writeFile(path.join(source, "package.json"), JSON.stringify(manifest));
   await writeFile(path.join(source, "main.js"), code);

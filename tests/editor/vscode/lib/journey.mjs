@@ -39,6 +39,10 @@ export function journey(title, story, options = {}) {
     for (const name of ["PYTHONPATH", "VIRTUAL_ENV", "FASTCOLLECT", "CI"]) {
       delete env[name];
     }
+    // What is installed comes from a folder of the journey's.
+    env["PIP_NO_INDEX"] = "1";
+    env["PIP_FIND_LINKS"] = path.join(folder, "wheels");
+    env["PIP_DISABLE_PIP_VERSION_CHECK"] = "1";
     const project = await Project.create(path.join(folder, "project"), python);
     const projects = new Set([project]);
     /** @type {Stage["fastcollect"]} */

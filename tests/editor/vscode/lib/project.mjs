@@ -101,6 +101,22 @@ export class Project {
     }
   }
 
+  /**
+   * Waits until a file holds a text.
+   *
+   * @param {string} file
+   * @param {RegExp} text
+   */
+  async says(file, text) {
+    const deadline = Date.now() + DEADLINE;
+    while (!text.test(await this.read(file))) {
+      if (Date.now() > deadline) {
+        throw new Error(`${file} does not say ${text}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
   /** @param {string} file */
   async read(file) {
     return readFile(path.join(this.folder, file), "utf8");

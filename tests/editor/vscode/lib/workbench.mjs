@@ -334,6 +334,27 @@ export class Workbench {
     return this.page.locator(".monaco-dialog-box", { hasText: text });
   }
 
+  /**
+   * Chooses something in the menu of a test's row.
+   *
+   * @param {string} label
+   * @param {string} entry
+   */
+  async chooseInMenu(label, entry) {
+    await this.row(label).click({ button: "right" });
+    await this.page.locator(".monaco-menu .action-label", { hasText: entry }).hover();
+    await this.page.keyboard.press("Enter"); // a click as soon as the menu is there is taken for the one before
+  }
+
+  /**
+   * Picks one of several things that the window asks for.
+   *
+   * @param {string} label the beginning of it
+   */
+  async pick(label) {
+    await this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${label}"]`).first().click();
+  }
+
   /** What stands beside `{}` in the status bar, opened; it stays so until the mouse moves away. */
   async languageStatus() {
     await this.page.locator('[id="status.languageStatus"]').hover();
