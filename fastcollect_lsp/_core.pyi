@@ -123,11 +123,16 @@ class InputSet:
     """
 
     def __new__(
-        cls, files: Sequence[str], dirs: Sequence[str], prefixes: Sequence[tuple[str, int]] = []
+        cls,
+        files: Sequence[str],
+        dirs: Sequence[str],
+        prefixes: Sequence[tuple[str, int]] = [],
+        listings: Sequence[str] = [],
     ) -> InputSet:
         """Snapshot now, in parallel, GIL released. Missing or unreadable paths are states.
 
-        `prefixes`: files of which only the first bytes, as many as given, count.
+        `prefixes`: files of which only the first bytes, as many as given, count. `listings`:
+        directories of which all names count, but for `__pycache__`.
         """
     def changed(self, limit: int = 20) -> list[str]:
         """Verify in one parallel pass, GIL released: up to `limit` paths that differ; [] = proven.

@@ -141,7 +141,7 @@ def hand_over(where: Place, request: RunRequest) -> Cold:  # noqa: RET503
         return Cold(str(error))
     if connection is None:
         return Cold("no server yet", starting=True)
-    inherited = _inherited()
+    inherited = request.inherited
     if len(inherited) > protocol.MAX_INHERITED:
         connection.close()
         return Cold(f"{len(inherited)} descriptors are open")
@@ -168,7 +168,7 @@ def hand_over(where: Place, request: RunRequest) -> Cold:  # noqa: RET503
         _shadow(ours, cold)
 
 
-def _inherited() -> list[int]:
+def inherited() -> list[int]:
     """Descriptors beyond the standard streams that whoever started this process left open for it:
     those that Python opens are closed on exec."""
     found = []
@@ -226,7 +226,7 @@ def _await_ready(connection: socket.socket, channel: socket.socket) -> Cold | _R
                 os.write(2, f"fastcollect: {waiting}\n".encode())
                 deadline = time.monotonic() + TURN_TIMEOUT
                 continue
-            if answer.get("served") != "warm":
+            if answer.get("served") not in ("warm", "collected"):
                 return Cold(
                     str(answer.get("reason", "the server gave no reason")),
                     starting=bool(answer.get("starting")),

@@ -77,6 +77,7 @@ class Freshness:
         if failed or await asyncio.to_thread(_is_stale, self._checkpoints()):
             log.info("files changed: warming again")
             self._warm.warming.refresh()
+        self._warm.sessions.look()
 
     async def close(self) -> None:
         """Stop watching."""
@@ -145,7 +146,8 @@ class Freshness:
         self._watch.aim([self._root, *self._directories], self._inputs)
 
     def _input_sets(self) -> list[InputSet]:
-        return [checkpoint.inputs for checkpoint in self._checkpoints()]
+        sessions = self._warm.pool.sessions.values()
+        return [checkpoint.inputs for checkpoint in (*self._checkpoints(), *sessions)]
 
     def _checkpoints(self) -> list[Checkpoint]:
         pool = self._warm.pool

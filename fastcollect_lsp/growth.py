@@ -96,7 +96,7 @@ async def grow(
         if stage.libraries and float(probe.report["elapsed_ms"]) < CUT_MS / 2:
             return None
         collected = [] if stage.shared else record.directories
-        inputs, paths = await _snapshot(probe.report, wanted.paths(), collected)
+        inputs, paths = await snapshot(probe.report, wanted.paths(), collected)
         if await asyncio.to_thread(began.may_have_changed, inputs, paths):
             # Edited since the probe began: the real execution may read what the probe did not.
             log.info("%s: an input changed while it was looked at", stage.name)
@@ -296,28 +296,29 @@ class _Leftovers:
         return [path for path in found if path is not None]
 
 
-async def _snapshot(
+async def snapshot(
     report: dict[str, Any], extra: Sequence[str], collected: Sequence[str]
 ) -> tuple[InputSet, list[str]]:
     """The inputs as they are now, and their paths; taken when no file is younger than the clock can
     tell.
 
     Raises Failed where they cannot be proven later."""
-    extents = report["extents"]
+    extents = report.get("extents", {})
+    listings = report.get("listings", [])
     # Which libraries are imported is decided by the beginning of a file, or by all of it.
     whole = [path for path, length in extents.items() if length < 0]
     beginnings = [(path, length) for path, length in extents.items() if length >= 0]
     files = [*report["files"], *filter(None, extra), *whole]
     # A conftest may appear where no module is looked for.
     directories = list(dict.fromkeys([*report["directories"], *collected]))
-    remote = mounts.first_remote([*files, *directories], mounts.current())
+    remote = mounts.first_remote([*files, *directories, *listings], mounts.current())
     if remote is not None:
         raise Failed(f"{remote[0]} is on a file system whose stats may lag ({remote[1].kind})")
     deadline = time.monotonic() + SNAPSHOT_TIMEOUT
     while time.monotonic() < deadline:
-        inputs = await asyncio.to_thread(InputSet, files, directories, beginnings)
+        inputs = await asyncio.to_thread(InputSet, files, directories, beginnings, listings)
         now_ns = time.time_ns()
-        paths = [*files, *directories, *extents]
+        paths = [*files, *directories, *listings, *extents]
         if now_ns - await asyncio.to_thread(latest_change_ns, inputs, paths, now_ns) > RACY_NS:
             return inputs, paths
         await asyncio.sleep(RACY_NS / 1e9)
@@ -331,7 +332,7 @@ async def _execute(parent: Checkpoint, plan: dict[str, Any]) -> _Outcome:
         pid, link, events = await asyncio.shield(forking)
     except asyncio.CancelledError:
         # The process is on its way: the end of it is in nobody else's hands.
-        forking.add_done_callback(_abandon)
+        forking.add_done_callback(abandon)
         raise
     try:
         return await _follow(pid, link, events, plan)
@@ -375,7 +376,8 @@ async def _follow(
             return _Outcome((pid, link, events), message, [])
 
 
-def _abandon(forking: asyncio.Future[tuple[int, Link, asyncio.Queue[dict[str, Any]]]]) -> None:
+def abandon(forking: asyncio.Future[tuple[int, Link, asyncio.Queue[dict[str, Any]]]]) -> None:
+    """Let a process that was being forked end, when it is there."""
     if not forking.cancelled() and forking.exception() is None:
         forking.result()[1].close()
 
@@ -390,6 +392,13 @@ async def _fork(
         await fresh.link.send({"do": "grow", "id": "", "plan": plan, "fork": False})
         parent.process = fresh.process
         return fresh.pid, fresh.link, fresh.events
+    return await fork(parent, {"do": "grow", "plan": plan})
+
+
+async def fork(
+    parent: Checkpoint, message: dict[str, Any], fds: Sequence[int] = ()
+) -> tuple[int, Link, asyncio.Queue[dict[str, Any]]]:
+    """The socket to a new child of `parent`, which does what the message says. Raises Failed."""
     grow_id = str(next(_ids))
     answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
     listener = parent.link.on_message
@@ -403,14 +412,14 @@ async def _fork(
 
     parent.link.on_message = on_message
     try:
-        await parent.link.send({"do": "grow", "id": grow_id, "plan": plan})
-        message = await asyncio.wait_for(answer, STEP_TIMEOUT)
+        await parent.link.send({**message, "id": grow_id}, fds)
+        grown = await asyncio.wait_for(answer, STEP_TIMEOUT)
     except (OSError, asyncio.TimeoutError) as error:
         raise Failed(f"the checkpoint {parent.name!r} does not answer ({error!r})") from None
     finally:
         parent.link.on_message = listener
-    if not message["fds"]:
+    if not grown["fds"]:
         raise Failed("no descriptor came with a new checkpoint")
     events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    link = Link(socket.socket(fileno=message["fds"][0]), events.put_nowait)
-    return int(message["pid"]), link, events
+    link = Link(socket.socket(fileno=grown["fds"][0]), events.put_nowait)
+    return int(grown["pid"]), link, events

@@ -220,6 +220,21 @@ def mismatch(warmth: Warmth, request: RunRequest, today: datetime.date) -> str |
     return None
 
 
+def environ_difference(
+    warmth: Warmth, environ: Mapping[str, str], exactly: bool = False
+) -> str | None:
+    """The first variable that what was executed has read and that is another one now.
+
+    `exactly`: also of those that differ from shell to shell, where they were asked for by name.
+    """
+    for name, value in sorted(warmth.environ.items()):
+        if environ.get(name) != value and (exactly or name not in _VOLATILE_VARIABLES):
+            return name
+    if warmth.whole_environ is not None:
+        return _differing_variable(warmth.whole_environ, environ)
+    return None
+
+
 def _differing_variable(before: Mapping[str, str], now: Mapping[str, str]) -> str | None:
     for name in sorted(before.keys() | now.keys()):
         if name not in _VOLATILE_VARIABLES and before.get(name) != now.get(name):

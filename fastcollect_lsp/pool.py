@@ -31,6 +31,8 @@ class Pool:
     zygote: Checkpoint | None = None
     points: list[Checkpoint] = field(default_factory=list)
     """Checkpoints, in no order."""
+    sessions: dict[str, Checkpoint] = field(default_factory=dict)
+    """Sessions collected ahead of time, by the fingerprint of their command."""
     _used: dict[str, float] = field(default_factory=dict)
     """When each selection was last asked for or warmed (monotonic)."""
 
@@ -75,6 +77,8 @@ class Pool:
             point.link.close()
             if point in self.points:
                 self.points.remove(point)
+            for key in [key for key, session in self.sessions.items() if session is point]:
+                del self.sessions[key]
 
     def tidy(self) -> None:
         """Give up what has ended, and more than there may be."""
@@ -86,6 +90,7 @@ class Pool:
         self._evict()
 
     def _evict(self) -> None:
+        held = [*self.points, *self.sessions.values()]
         points = [
             policy.Point(
                 depth=len(point.lineage()),
@@ -94,9 +99,9 @@ class Pool:
                 else self._used.get(point.warmth.key.selection, 0.0),
                 own_bytes=point.memory(),
             )
-            for point in self.points
+            for point in held
         ]
-        gone = [self.points[index] for index in policy.evict(points)]
+        gone = [held[index] for index in policy.evict(points)]
         for point in gone:
             log.info("checkpoint %s given up: too many processes or too much memory", point.name)
         self.remove(gone)
@@ -123,13 +128,13 @@ class Pool:
                 rss_bytes=point.memory(),
                 left_out=point.left_out,
             )
-            for point in (self.zygote, *points)
+            for point in (self.zygote, *points, *self.sessions.values())
             if point is not None and point.alive
         ]
 
     def close(self) -> None:
         """End every warm process; runs in progress go on to their end."""
-        self.remove(self.points)
+        self.remove([*self.points, *self.sessions.values()])
         if self.zygote is not None:
             self.zygote.link.close()
         self.zygote = None

@@ -159,6 +159,10 @@ class Stream:
     errors: str
     line_buffering: bool
     write_through: bool
+    kind: str = ""
+    """What is at its other end: tty | file | pipe (or a socket) | null | other."""
+    size: list[int] | None = None
+    """Columns and lines, of a terminal."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,6 +203,8 @@ class RunRequest:
     key: RunKey
     executables: list[str]
     """`sys.executable` and `sys._base_executable`: an environment's interpreter has many names."""
+    inherited: list[int] = dataclasses.field(default_factory=list)
+    """Descriptors beyond the standard streams that its parent has left open for it."""
     run: str = ""
     """The id that the server has given this run, if it was the server that began it."""
 
@@ -294,6 +300,7 @@ _PLAIN: dict[str, Any] = {
     "bool": lambda value: isinstance(value, bool),
     "list[str]": _is_list_of(str),
     "list[int]": _is_list_of(int),
+    "list[int] | None": lambda value: value is None or _is_list_of(int)(value),
     "tuple[str, ...]": lambda value: (
         isinstance(value, (list, tuple)) and all(isinstance(x, str) for x in value)
     ),

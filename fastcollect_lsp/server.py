@@ -65,7 +65,7 @@ class Server:
             loop.add_signal_handler(number, self._stopping.set)
         listener.setblocking(False)
         self.freshness = Freshness(self.place.root, self.warm)
-        self._spawn(self.warm.warming.work())
+        self._spawn(self.warm.work())
         self._spawn(self.freshness.work())
         self._spawn(self._accept(listener))
         self._spawn(self._watch_idle())
@@ -180,6 +180,8 @@ class Server:
         await self.warm.warming.idle.wait()
         await self.freshness.look()
         await self.warm.warming.idle.wait()
+        if not self.warm.active:
+            await self.warm.sessions.idle.wait()
 
     async def _run(self, sock: socket.socket, reader: protocol.FrameReader) -> None:
         message = await asyncio.wait_for(_next_frame(sock, reader), protocol.HANDSHAKE_TIMEOUT)

@@ -19,6 +19,7 @@ from . import policy
 from .checkpoint import Checkpoint, await_spare, send_run, today
 from .pool import Pool
 from .protocol import Record, RunRequest
+from .sessions import Sessions
 from .status import LastRun, Miss
 from .warming import Warming
 
@@ -48,6 +49,19 @@ class Decision:
     misses: tuple[tuple[str, str], ...] = ()
     """(checkpoint, reason) for each that was looked at and not used."""
     proof_ms: float = 0.0
+
+    @property
+    def served(self) -> str:
+        """warm | collected | cold"""
+        if self.checkpoint is None:
+            return "cold"
+        return "collected" if self.checkpoint.name == "collected" else "warm"
+
+
+def _too_light(checkpoint: Checkpoint) -> str | None:
+    if checkpoint.saves_ms < policy.HAND_OVER_COST_MS:
+        return f"cold is sooner (its imports take {checkpoint.saves_ms:.0f} ms)"
+    return None
 
 
 def max_runs(environ: Mapping[str, str]) -> int:
@@ -90,6 +104,16 @@ class Warm:
         self.warming = Warming(
             self.pool, self.environ, self._on_event, self._changed, spare=self.spare
         )
+        self.sessions = Sessions(
+            self.pool.sessions, self._session_parent, self._on_event, self._changed, self._is_busy
+        )
+
+    def _is_busy(self) -> bool:
+        return bool(self.active) or not self.warming.idle.is_set()
+
+    async def work(self) -> None:
+        """Make what is wanted until cancelled."""
+        await asyncio.gather(self.warming.work(), self.sessions.work())
 
     # ---------------------------------------------------------------- serving runs
 
@@ -103,8 +127,14 @@ class Warm:
             return Decision(None, f"another interpreter than the warm one ({what})", record=True)
         misses: list[tuple[str, str]] = []
         began = time.perf_counter()
+        session, why = self.sessions.find(request) if not request.run else (None, None)
+        if session is not None:
+            proof_ms = (time.perf_counter() - began) * 1000
+            return Decision(session, session.name, record=False, proof_ms=proof_ms)
+        if why is not None:
+            misses.append(("collected", why))
         for checkpoint in self.pool.candidates(request.key):
-            reason = self._doubt(checkpoint, request)
+            reason = self._doubt(checkpoint, request) or _too_light(checkpoint)
             if reason is None:
                 complete = checkpoint.name == "modules" and checkpoint.whole
                 return Decision(
@@ -130,9 +160,14 @@ class Warm:
             return reason
         if changed := checkpoint.changed():
             return f"{changed[0]} changed"
-        if checkpoint.saves_ms < policy.HAND_OVER_COST_MS:
-            return f"cold is sooner (its imports take {checkpoint.saves_ms:.0f} ms)"
         return None
+
+    def _session_parent(self, request: RunRequest) -> Checkpoint | None:
+        """What a session of this command is collected from. Blocks while that is proven."""
+        if self.spare or self.warming.identity != request.identity:
+            return None
+        candidates = self.pool.candidates(request.key)
+        return next((one for one in candidates if self._doubt(one, request) is None), None)
 
     async def serve(
         self, request: RunRequest, fds: list[int], tell: Callable[[str], Awaitable[None]]
@@ -152,7 +187,7 @@ class Warm:
             run_id = str(next(_run_ids))
             self._begin(run_id)
             self.last_run = LastRun(
-                "warm", decision.reason, checkpoint.name, proof_ms=decision.proof_ms
+                decision.served, decision.reason, checkpoint.name, proof_ms=decision.proof_ms
             )
             try:
                 channel = os.dup(fds[3]) if checkpoint.spare else -1
@@ -161,8 +196,10 @@ class Warm:
                 self._end(run_id)
                 lost = f"the checkpoint {checkpoint.name} is gone ({error.strerror})"
                 decision = dataclasses.replace(decision, checkpoint=None, reason=lost)
-        served = "warm" if decision.checkpoint is not None else "cold"
+        served = decision.served
         self._note(decision, served)
+        if not request.run:
+            self.sessions.want(request)
         if served == "cold":
             return {"served": "cold", "reason": decision.reason, "record": decision.record}
         self.pool.use(request.key.selection)
@@ -171,7 +208,7 @@ class Warm:
         elif checkpoint is not None:
             self.pool.touch(checkpoint)
             self._spawn(self._see_forked(checkpoint, run_id))
-        return {"served": "warm", "checkpoint": decision.reason}
+        return {"served": served, "checkpoint": decision.reason}
 
     async def _decide_or_wait(self, request: RunRequest) -> Decision:
         """What there is, or what there will be in a moment where that is sooner."""
@@ -223,6 +260,7 @@ class Warm:
         self.active.discard(run_id)
         self._forked.pop(run_id, None)
         self._ended.set()
+        self.sessions.look()
 
     async def _see_forked(self, checkpoint: Checkpoint, run_id: str) -> None:
         """Give up a checkpoint that does not fork, as one that was stopped: the caller has gone on
@@ -263,7 +301,7 @@ class Warm:
         self.runs[served] += 1
         if served == "cold":
             self.last_run = LastRun("cold", decision.reason, proof_ms=decision.proof_ms)
-        what = f"{served} ({decision.reason})" if served == "warm" else served
+        what = served if served == "cold" else f"{served} ({decision.reason})"
         for name, reason in decision.misses:
             self.misses.append(Miss(time.strftime("%H:%M:%S"), name, reason, what))
         log.info(
@@ -288,7 +326,7 @@ class Warm:
             self._end(run_id)
             status = int(message["status"])
             code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-            if self.last_run is not None and self.last_run.served == "warm":
+            if self.last_run is not None and self.last_run.served != "cold":
                 self.last_run = dataclasses.replace(
                     self.last_run, wall_ms=float(message["wall_ms"]), exit=code
                 )
@@ -296,6 +334,7 @@ class Warm:
             self._changed()
 
     def _changed(self) -> None:
+        self.sessions.look()
         for listener in list(self.listeners):
             listener()
 

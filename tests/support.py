@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import Bench, Compared
+from harness import WARM, Bench, Compared, warm_runs
 
 from fastcollect_lsp import verify
 from fastcollect_lsp.verify import Project, Result
@@ -92,12 +92,12 @@ class SmallBench(Bench):
         """`compare`, where a run that was served cold would prove nothing."""
         compared = self.compare(args)
         assert compared.served is not None, compared.warm.output
-        assert compared.served["served"] == "warm", compared.served["reason"]
+        assert compared.served["served"] in WARM, compared.served["reason"]
         return compared
 
     def served_warm(self) -> bool:
         """Whether a run was served warm since this was last asked."""
-        before, self.warm_runs = self.warm_runs, self.status()["runs"].get("warm", 0)
+        before, self.warm_runs = self.warm_runs, warm_runs(self.status())
         return self.warm_runs > before
 
     def servers(self) -> list[Path]:

@@ -75,8 +75,11 @@ class Asker:
     name: str
     is_library: bool
 
-    def counts_for(self, what: str) -> bool:
-        """Whether the module is to be left to each run for having asked."""
+    def counts_for(self, what: str, session: bool = False) -> bool:
+        """Whether the module is to be left to each run for having asked; or the `session`, which
+        is for one terminal only, and whose plugins show what they have asked for."""
+        if session:
+            return what != _TERMINAL
         if not self.is_library:
             return True
         parts = self.name.split(".")
@@ -106,7 +109,7 @@ def asker(depth: int = 1) -> Asker | None:
     return None
 
 
-def watch(note: Callable[[str], None]) -> None:
+def watch(note: Callable[[str], None], session: bool = False) -> None:
     """Call `note` with a phrase for each question that counts, from now on, in this process.
 
     It can not be undone: for disposable processes only.
@@ -114,8 +117,8 @@ def watch(note: Callable[[str], None]) -> None:
 
     def ask(what: str) -> None:
         who = asker(depth=2)
-        if who is not None and who.counts_for(what):
-            note(f"asks for {what} at import")
+        if who is not None and who.counts_for(what, session):
+            note(f"{who.name} asks for {what}" if session else f"asks for {what} at import")
 
     for module, name, what in _FUNCTIONS:
         if hasattr(module, name):
@@ -124,6 +127,8 @@ def watch(note: Callable[[str], None]) -> None:
     for kind, name in _CLASS_METHODS:
         _replace_class_method(kind, name, ask)
     random.Random.seed = _seeding(random.Random.seed, note)  # type: ignore[method-assign]
+    for name in ("random", "getrandbits", "randbytes"):
+        setattr(random.Random, name, _drawing(getattr(random.Random, name), note))
 
 
 def _asking(
@@ -137,6 +142,10 @@ def _asking(
     return asking
 
 
+_unseeded: set[int] = set()
+"""Generators, by `id`, that have been seeded by nobody."""
+
+
 def _seeding(seed: Callable[..., None], note: Callable[[str], None]) -> Callable[..., None]:
     """A generator of one's own that is not seeded is seeded by C code. Those of libraries are
     seeded again in each run (`generators.unseeded`); what the project has drawn is not known."""
@@ -145,9 +154,22 @@ def _seeding(seed: Callable[..., None], note: Callable[[str], None]) -> Callable
         who = asker() if a is None else None
         if who is not None and not who.is_library:
             note(f"asks for {_RANDOM} at import")
+        (_unseeded.add if a is None else _unseeded.discard)(id(self))
         seed(self, a, *args, **kwargs)
 
     return seeding
+
+
+def _drawing(draw: Callable[..., Any], note: Callable[[str], None]) -> Callable[..., Any]:
+    """What a library has drawn from a generator of its own that is not seeded (the seed of
+    pytest-randomly) would be the same in all runs."""
+
+    def drawing(self: random.Random, *args: Any) -> Any:
+        if id(self) in _unseeded and asker() is not None:
+            note("draws random numbers at import that nobody has seeded")
+        return draw(self, *args)
+
+    return drawing
 
 
 def _replace_class_method(kind: type, name: str, ask: Callable[[str], None]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import pathlib
 import stat
 import sys
 import types
@@ -40,6 +41,8 @@ _HARMLESS_COMMANDS = {
 """Subprocesses that read nothing but the files named: no reason to leave an import to each run."""
 _ONLY_NAMES = {*ambient.IMPORT_SYSTEM, "glob", "os", "pathlib", "shutil"}
 """Modules that use `os.scandir` for the names and kinds of what is there."""
+_COLLECTORS = {"_pytest.pathlib", "_pytest.main", "_pytest.config", "_pytest.cacheprovider"}
+"""Those of pytest that use it likewise."""
 MAX_SCANNED = 1000
 """Files of one directory that may become inputs because it was scanned."""
 _SHARED = {
@@ -51,6 +54,8 @@ _SHARED = {
     os.path.expanduser("~"),
 }
 """Directories in which others come and go, and that are there: no inputs for being asked for."""
+_UNNAMED = getattr(os, "O_TMPFILE", -1)
+"""A file without a name: nobody finds it, and the census finds whoever keeps it."""
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -67,14 +72,18 @@ class Observed:
 
     files: set[str] = field(default_factory=set)
     directories: set[str] = field(default_factory=set)
+    listings: set[str] = field(default_factory=set)
+    """Directories of which a session has used all names."""
     hazards: list[str] = field(default_factory=list)
 
 
 class Audit:
     """An audit hook. It can never be removed: for disposable processes only."""
 
-    def __init__(self) -> None:
+    def __init__(self, found: Callable[[str], NoReturn] | None = None) -> None:
+        """`found`: of a session that is begun ahead, what to do at the first hazard."""
         self.observed = Observed()
+        self._found = found
         self._paused = False
         self._stat = os.stat
         sys.addaudithook(self._hook())
@@ -108,13 +117,18 @@ class Audit:
         finally:
             self._paused = False
 
-    def wrap_functions(self, markers: Iterable[str] = ()) -> None:
+    def wrap_functions(self, markers: Iterable[str] | None = ()) -> None:
         """Notice what raises no audit event: asking for a file's state, see `ambient`, and marks
-        other than the registered `markers`."""
+        other than the registered `markers` (None: of no interest)."""
         for name in ("stat", "lstat", "access", "readlink"):
             setattr(os, name, self._noting_path(getattr(os, name)))
-        ambient.watch(self._note)
-        marks.watch(markers, self._note)
+        accessor: Any = getattr(pathlib, "_NormalAccessor", None)
+        for name in ("stat", "lstat", "readlink"):  # bound when it was made, up to Python 3.10
+            if name in vars(accessor or object):
+                setattr(accessor, name, staticmethod(getattr(os, name)))
+        ambient.watch(self._note, session=self._found is not None)
+        if markers is not None:
+            marks.watch(markers, self._note)
 
     def _noting_path(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def noting(path: Any, *args: Any, **kwargs: Any) -> Any:
@@ -150,7 +164,12 @@ class Audit:
 
     def _note(self, hazard: str) -> None:
         if not self._paused:
-            self.observed.hazards.append(hazard)
+            self._hazard(hazard)
+
+    def _hazard(self, hazard: str) -> None:
+        self.observed.hazards.append(hazard)
+        if self._found is not None:
+            self._found(hazard)
 
     def take(self) -> Observed:
         """What was seen since the last call."""
@@ -159,7 +178,7 @@ class Audit:
 
     def _forbid(self, hazard: str) -> NoReturn:
         """Keep it from happening: this process is not the run that is meant to do it."""
-        self.observed.hazards.append(hazard)
+        self._hazard(hazard)
         raise Forbidden(hazard)
 
     def _changes(self, event: str, args: tuple[Any, ...]) -> None:
@@ -171,7 +190,7 @@ class Audit:
             self._forbid(f"{event} ({_short(args)})")
 
     def _observes(self, event: str, args: tuple[Any, ...]) -> None:
-        self._note(f"{event} at import")
+        self._note(f"calls {event}" if self._found else f"{event} at import")
 
     def _connects_database(self, event: str, args: tuple[Any, ...]) -> None:
         if args[0] != ":memory:":
@@ -186,6 +205,9 @@ class Audit:
         if _is_system(path) or isinstance(path, int):
             return
         by = sys._getframe(2).f_globals.get("__name__")
+        if self._found and (event == "os.listdir" or by in _ONLY_NAMES | _COLLECTORS):
+            self.observed.listings.add(_absolute(path))
+            return
         self._listed(_absolute(path), by)
         if event == "os.scandir" and by not in _ONLY_NAMES:
             self._scanned(_absolute(path))
@@ -204,16 +226,18 @@ class Audit:
         with self.paused(), contextlib.suppress(OSError):
             names = os.listdir(path)
             if len(names) > MAX_SCANNED:
-                self.observed.hazards.append(f"scans {path}, which holds {len(names)} files")
+                self._hazard(f"scans {path}, which holds {len(names)} files")
             else:
                 self.observed.files.update(os.path.join(path, name) for name in names)
 
     def _opens(self, event: str, args: tuple[Any, ...]) -> None:
         path, mode, flags = args
-        if not isinstance(path, (str, bytes)):
+        if not isinstance(path, (str, bytes)) or flags & _UNNAMED == _UNNAMED:
             return
         writes = flags & _WRITE_FLAGS if mode is None else any(letter in mode for letter in "wax+")
         if writes:
+            if mode is not None and self._is_directory(path):
+                return  # can only be opened by an opener of its own (`tempfile.TemporaryFile`)
             if not _is_bytecode(path) and not _is_null(path) and not _is_looking_for_tmp():
                 self._forbid(f"writes {os.fsdecode(path)}")
         elif _is_bytecode(path):

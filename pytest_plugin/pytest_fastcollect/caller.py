@@ -23,6 +23,9 @@ def in_run_child(config: pytest.Config, state: State) -> None:
     depth, Active.depth = Active.depth, None  # a second pytest.main() in this process is nested
     state.silent = False
     state.daemon = f"Daemon: active, {depth}"
+    state.ahead, Active.ahead = Active.ahead, None
+    if state.ahead is not None:
+        return
     state.place = rendezvous.place(str(config.rootpath))
     if run := Active.run:
         Active.run = ""

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,14 +146,19 @@ class Census:
             functions=_functions(),
         )
 
-    def hazard(self) -> str | None:
-        """What changed since that cannot be kept in a checkpoint, as one phrase."""
+    def hazard(self, ours: Collection[int] = (), caught: int = 0) -> str | None:
+        """What changed since that cannot be kept in a checkpoint, as one phrase.
+
+        `ours`: descriptors that are looked after; `caught`: a mask of signals that are.
+        """
         kernel = _Kernel.ask()
+        *masks, catching = kernel.signals or (0,)
+        signals = (*masks, catching & ~caught) if kernel.signals else ()
         return (
             self._thread(kernel.threads)
-            or self._descriptor()
+            or self._descriptor(ours)
             or self._mapping(kernel.size)
-            or self._aspect(kernel.signals)
+            or self._aspect(signals)
             or self._function()
             or _unforkable()
         )
@@ -167,8 +172,8 @@ class Census:
                 return f"starts a native thread at import ({names[-1]})"
         return "leaves a child process" if children() and not self.children else None
 
-    def _descriptor(self) -> str | None:
-        if opened := descriptors() - self.descriptors:
+    def _descriptor(self, ours: Collection[int]) -> str | None:
+        if opened := {one for one in descriptors() - self.descriptors if one[0] not in ours}:
             return f"keeps a descriptor open ({_describe(min(opened)[0])})"
         return None
 

@@ -72,6 +72,47 @@ class Draws:
         return restore, drawn
 
 
+class SessionDraws:
+    """The same of a session that is collected ahead of time; what modules have left behind is put
+    right in the middle of it, when they are imported."""
+
+    def __init__(self, probed: Mapping[str, str] | None) -> None:
+        """`probed`: what the probe has found; None in the probe."""
+        self.found: dict[str, str] = {}
+        self.drawn = False
+        """Whether something was drawn that differs from run to run."""
+        self._probed = probed
+        self._before: States = {}
+        self._count = 0
+
+    def resume(self) -> None:
+        """What changes from now on, the session does."""
+        self._before = generators()
+
+    def pause(self) -> None:
+        """What changes from now on is none of the session's doing."""
+        for name, (state, _) in generators().items():
+            if name in self._before and self._before[name][0] != state:
+                self.drawn = not self._as_probed(f"{self._count}:{name}", state) or self.drawn
+        self._count += 1
+
+    def end(self) -> list[Callable[[], None]]:
+        """The session is collected: what to do in a run child."""
+        self.pause()
+        restore = []
+        for name, (state, again) in generators().items():
+            if self._as_probed(f"end:{name}", state):
+                restore.append(again)
+            elif name != "random":  # which is seeded anew by every fork
+                restore.append(functools.partial(reseed, name))
+        return restore
+
+    def _as_probed(self, key: str, state: object) -> bool:
+        digest = hashlib.blake2b(repr(state).encode(), digest_size=8).hexdigest()
+        self.found[key] = digest
+        return self._probed is None or self._probed.get(key) == digest
+
+
 @contextlib.contextmanager
 def unseeded() -> Iterator[list[weakref.ref[random.Random]]]:
     """Generators that are made meanwhile, or seeded again, without a seed."""

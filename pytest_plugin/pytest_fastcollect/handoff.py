@@ -7,12 +7,13 @@ import os
 import resource
 import secrets
 import signal
+import stat
 import sys
 from typing import TextIO
 
 import pytest
 
-from fastcollect_lsp import protocol, rendezvous
+from fastcollect_lsp import client, protocol, rendezvous
 from fastcollect_lsp.protocol import Record, RunRequest, Stream
 from fastcollect_lsp.rendezvous import Place
 
@@ -46,9 +47,10 @@ def run_request(config: pytest.Config, run: str) -> RunRequest:
         rlimits={name: list(resource.getrlimit(getattr(resource, name))) for name in _LIMITS},
         nice=os.getpriority(os.PRIO_PROCESS, 0),
         affinity=sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
-        streams=[_stream(sys.stdin), _stream(sys.stdout), _stream(sys.stderr)],
+        streams=[_stream(0, sys.stdin), _stream(1, sys.stdout), _stream(2, sys.stderr)],
         key=run_key(config),
         executables=[sys.executable, getattr(sys, "_base_executable", sys.executable)],
+        inherited=client.inherited(),
         run=run,
     )
 
@@ -60,15 +62,34 @@ def _path_before_pytest(config: pytest.Config) -> list[str]:
     return sys.path[len(added) :] if sys.path[: len(added)] == added else list(sys.path)
 
 
-def _stream(stream: TextIO | None) -> Stream | None:
+def _stream(fd: int, stream: TextIO | None) -> Stream | None:
     if stream is None:
         return None
+    kind, size = endpoint(fd)
     return Stream(
         encoding=stream.encoding,
         errors=stream.errors or "strict",
         line_buffering=bool(getattr(stream, "line_buffering", False)),
         write_through=bool(getattr(stream, "write_through", False)),
+        kind=kind,
+        size=size,
     )
+
+
+def endpoint(fd: int) -> tuple[str, list[int] | None]:
+    """What a descriptor leads to, as `Stream` has it; and its size, of a terminal."""
+    try:
+        mode = os.fstat(fd)
+        if os.isatty(fd):
+            return "tty", list(os.get_terminal_size(fd))
+    except OSError:
+        return "other", None
+    if stat.S_ISREG(mode.st_mode):
+        return "file", None
+    if stat.S_ISFIFO(mode.st_mode) or stat.S_ISSOCK(mode.st_mode):
+        return "pipe", None
+    is_null = stat.S_ISCHR(mode.st_mode) and mode.st_rdev == os.stat(os.devnull).st_rdev
+    return "null" if is_null else "other", None
 
 
 def leave_record(place: Place, record: Record) -> None:

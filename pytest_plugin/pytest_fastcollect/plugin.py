@@ -72,6 +72,8 @@ def pytest_load_initial_conftests(
     else:
         state.silent = False
         state.daemon = f"cold: warm runs are not supported on {sys.platform} yet"
+    if state.ahead is not None:
+        early_config.pluginmanager.register(state.ahead, "fastcollect-ahead")
     if state.recorder is not None:
         early_config.pluginmanager.register(state.recorder, "fastcollect-recorder")
     if state.reporter is not None:
@@ -151,7 +153,8 @@ def _timed(reporter: object, name: str, state: State) -> object:
 
     def write(line: object, *args: object, **kwargs: object) -> object:
         if isinstance(line, str) and line.startswith("collected "):
-            line += f" in {time.perf_counter() - state.began:.3f}s"
+            state.stamp = f" in {time.perf_counter() - state.began:.3f}s"
+            line += state.stamp
             for patched in ("write_line", "rewrite"):
                 vars(reporter).pop(patched, None)
         return original(line, *args, **kwargs)

@@ -14,7 +14,7 @@ import socket
 import sys
 import threading
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -36,13 +36,7 @@ def become(request: RunRequest, fds: list[int], channel: socket.socket) -> socke
 
     Raises Refused where something cannot be taken over; ends the process if the caller went away.
     """
-    _signals(request)
-    _limits(request)
-    os.umask(request.umask)
-    try:
-        os.chdir(request.cwd)
-    except OSError as error:
-        raise Refused(f"the working directory cannot be entered ({error.strerror})") from None
+    assume_state(request)
     for number, fd in enumerate(fds):
         os.dup2(fd, number)
         os.close(fd)
@@ -50,7 +44,30 @@ def become(request: RunRequest, fds: list[int], channel: socket.socket) -> socke
         if stream is None:
             with contextlib.suppress(OSError):
                 os.close(number)
-    channel = _descriptors(channel)
+    channel = descriptors_of(channel)
+    assume_interpreter(request)
+    commit(channel)
+    return channel
+
+
+def assume_state(request: RunRequest) -> None:
+    """Take over what the kernel knows of the caller, but for its descriptors. Raises Refused."""
+    _signals(request)
+    _limits(request)
+    os.umask(request.umask)
+    enter(request.cwd)
+
+
+def enter(cwd: str) -> None:
+    """Take over the working directory. Raises Refused."""
+    try:
+        os.chdir(cwd)
+    except OSError as error:
+        raise Refused(f"the working directory cannot be entered ({error.strerror})") from None
+
+
+def assume_interpreter(request: RunRequest) -> None:
+    """Take over what the caller's interpreter was started with, on the descriptors there are."""
     os.environ.clear()
     os.environ.update(request.env)
     sys.argv[:] = request.argv
@@ -58,6 +75,11 @@ def become(request: RunRequest, fds: list[int], channel: socket.socket) -> socke
     sys.path[:] = request.sys_path
     sys.executable, sys._base_executable = request.executables  # type: ignore[attr-defined]
     _streams(request.streams)
+
+
+def commit(channel: socket.socket) -> None:
+    """Tell the caller that its run can begin; returns when it has said `go`. Ends the process if it
+    went away."""
     pidfd = _pidfd()
     socket.send_fds(channel, [f"ready {os.getpid()}".encode()], [pidfd] if pidfd >= 0 else [])
     if pidfd >= 0:
@@ -66,10 +88,9 @@ def become(request: RunRequest, fds: list[int], channel: socket.socket) -> socke
         os._exit(0)
     # The caller never writes after `go`, and its end closes early only if it is killed.
     die_with_peer(channel, -os.getpgrp())
-    return channel
 
 
-def _descriptors(channel: socket.socket) -> socket.socket:
+def descriptors_of(channel: socket.socket) -> socket.socket:
     """Take over what the caller has inherited beyond its standard streams (a shell's `3<file`,
     make's job server), under the same numbers, and put the channel where no run looks for one."""
     data, fds, flags, _ = socket.recv_fds(channel, 4096, protocol.MAX_INHERITED)
@@ -78,7 +99,7 @@ def _descriptors(channel: socket.socket) -> socket.socket:
     if word != "descriptors" or len(fds) != len(wanted) or flags & socket.MSG_CTRUNC:
         raise Refused("its descriptors did not arrive")
     try:
-        moved = _move(channel.detach(), wanted)
+        moved = move(channel.detach(), wanted)
         above = max([2, *wanted, *fds]) + 1
         parked = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, above) for fd in fds]
         for fd in fds:
@@ -95,7 +116,7 @@ _HIGHEST = 1024
 """Descriptors from here on would make a process' table of them larger."""
 
 
-def _move(fd: int, wanted: list[int]) -> int:
+def move(fd: int, wanted: Sequence[int] = ()) -> int:
     """Move a descriptor out of the way: high, because runs get the lowest there are."""
     highest = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], _HIGHEST) - 1
     place = next(number for number in range(highest, 2, -1) if number not in wanted)
@@ -171,10 +192,15 @@ def _streams(streams: list[Stream | None]) -> None:
         new = None if stream is None else _open_stream(number, name, stream)
         setattr(sys, name, new)
         setattr(sys, f"__{name}__", new)
-    # The main thread remembers the stream that it was started with (`Thread.__init__`), and
-    # before Python 3.13 the number of the thread that forked this one.
+    # The main thread remembers the stream that it was started with (`Thread.__init__`).
     thread: Any = threading.main_thread()
     thread._stderr = sys.stderr
+    rename_thread()
+
+
+def rename_thread() -> None:
+    """Before Python 3.13 the main thread remembers the number of the one that forked it."""
+    thread: Any = threading.main_thread()
     thread._set_native_id()
 
 

@@ -14,6 +14,7 @@ import importlib.abc
 import importlib.machinery
 import operator
 import os
+import socket
 import sys
 import types
 import warnings
@@ -24,6 +25,8 @@ from typing import Any
 
 from _pytest.assertion.rewrite import AssertionRewritingHook
 
+from . import leaving
+from .generators import SessionDraws
 from .modules import peek
 
 _Spec = importlib.machinery.ModuleSpec
@@ -149,6 +152,19 @@ class Stash(importlib.abc.Loader):
         self._paths: dict[int, list[str]] = {}
         """The `sys.path` with which each step was executed."""
         self._finding = False
+        self.finalizers: list[Callable[[], object]] = []
+        """How to look at objects that were made ahead of time and whose end could be seen."""
+        self.draws: SessionDraws | None = None
+        """Who is to know when generators are put right."""
+
+    def freeze(self) -> None:
+        """In a checkpoint that is about to wait: keep the collector from what is there now, so that
+        forks go on sharing it."""
+        gc.collect()
+        objects = [one for one in gc.get_objects() if type(one) is not socket.socket]  # but ours
+        self.finalizers += leaving.remember(leaving.finalizers(objects))
+        del objects
+        gc.freeze()
 
     def add(
         self, names: Sequence[str], starts: dict[str, int], step: int, unit: str | None
@@ -316,8 +332,7 @@ class Stash(importlib.abc.Loader):
     def _belongs(candidate: Entry, entry: Entry) -> bool:
         return candidate.step == entry.step and candidate.start >= entry.start
 
-    @staticmethod
-    def _activate(entry: Entry, hook: AssertionRewritingHook) -> None:
+    def _activate(self, entry: Entry, hook: AssertionRewritingHook) -> None:
         entry.used = True
         module = entry.module
         if entry.name in sys.modules and sys.modules[entry.name] is module and not entry.effects:
@@ -335,4 +350,9 @@ class Stash(importlib.abc.Loader):
         sys.modules.setdefault(entry.name, module)
         if entry.effects is not None:
             effects, entry.effects = entry.effects, None
-            effects.apply()
+            if self.draws is not None and effects.restore:
+                self.draws.pause()
+                effects.apply()
+                self.draws.resume()
+            else:
+                effects.apply()

@@ -11,6 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from fastcollect_lsp.rendezvous import Place
 
+    from .ahead import Ahead
     from .record import Recorder
     from .reporting import Reporter
 
@@ -29,6 +30,10 @@ class State:
     """Where somebody looks on."""
     began: float = field(default_factory=time.perf_counter)
     """When the collection began."""
+    stamp: str = ""
+    """What was added to pytest's line about the collection."""
+    ahead: Ahead | None = None
+    """Where this session is collected ahead of the run that will need it."""
 
 
 STATE = pytest.StashKey[State]()
@@ -38,7 +43,9 @@ class Active:
     """What the plugin has to know when it runs inside a run child."""
 
     depth: str | None = None
-    """`warm` inside a run child, else None."""
+    """`warm` or `collected` inside a run child, else None."""
+    ahead: Ahead | None = None
+    """As `State.ahead`."""
     run: str = ""
     """The id under which the server wants to be told of this run; empty: it does not."""
     record: bool = False

@@ -8,9 +8,9 @@ Messages from the server are objects with `do`: grow, run, exit. Messages to it 
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import dataclasses
-import gc
 import os
 import select
 import signal
@@ -24,7 +24,8 @@ import _pytest.config
 from fastcollect_lsp import protocol
 from fastcollect_lsp.protocol import RunRequest
 
-from . import run_child
+from . import leaving, run_child
+from .ahead import Ahead, Collect
 from .checks import Unattributed
 from .identity import identity
 from .plan import Barrier, Plan
@@ -53,7 +54,7 @@ class _Grow:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Become:
+class Become:
     """In the new process: be a run."""
 
     request: RunRequest
@@ -68,6 +69,8 @@ class Checkpoint:
     def __init__(self, control: socket.socket, stash: Stash) -> None:
         self.control = control
         self.stash = stash
+        self.output = b""
+        """What the session that was collected ahead of time here has printed."""
         self._reader = protocol.FrameReader(protocol.MAX_CONTROL_FRAME)
         self._runs: dict[int, _Run] = {}
 
@@ -76,7 +79,7 @@ class Checkpoint:
         with contextlib.suppress(OSError):
             protocol.send(self.control, message, limit=protocol.MAX_CONTROL_FRAME)
 
-    def wait(self) -> _Grow | _Become:
+    def wait(self) -> _Grow | Collect | Become:
         """Serve until this process is the forked one; then say what it is to be."""
         poll = select.poll()
         poll.register(self.control, select.POLLIN)
@@ -97,7 +100,7 @@ class Checkpoint:
     def _can_wait(self) -> bool:
         return all(run.pidfd >= 0 for run in self._runs.values())
 
-    def _serve(self, poll: select.poll) -> _Grow | _Become | None:
+    def _serve(self, poll: select.poll) -> _Grow | Collect | Become | None:
         try:
             alive = self._reader.receive(self.control)
         except (OSError, protocol.ProtocolError):
@@ -110,7 +113,12 @@ class Checkpoint:
             if do == "exit":
                 self._drain()
             if do == "grow":
-                became: _Grow | _Become | None = self._fork_grow(message)
+                became: _Grow | Collect | Become | None = self._fork_grow(message)
+            elif do == "collect":
+                became = self._fork_collect(message, self._reader.take_fds())
+            elif do == "printed":
+                self.output = base64.b64decode(message["output"])
+                became = None
             elif do == "run":
                 became = self._fork_run(message, self._reader.take_fds(), poll)
             else:
@@ -131,13 +139,25 @@ class Checkpoint:
         grow = _Grow(_parse_plan(message["plan"]))
         if not message.get("fork", True):
             return grow
+        return grow if self._fork_checkpoint(message) else None
+
+    def _fork_collect(self, message: dict[str, Any], fds: list[int]) -> Collect | None:
+        request = protocol.parse_run_request(message["request"])
+        if self._fork_checkpoint(message):
+            return Collect(request, fds, message["probed"])
+        for fd in fds:
+            os.close(fd)
+        return None
+
+    def _fork_checkpoint(self, message: dict[str, Any]) -> bool:
+        """Fork a process that the server gets a socket to; True in that process."""
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid == 0:
             ours.close()
             self._become_child()
             self.control = theirs
-            return grow
+            return True
         theirs.close()
         with ours, contextlib.suppress(OSError):
             protocol.send(
@@ -145,7 +165,7 @@ class Checkpoint:
             )
         # The checkpoint outlives us if we go first, so it must not stay our zombie.
         self._reap_checkpoints()
-        return None
+        return False
 
     def _reap_checkpoints(self) -> None:
         """Collect checkpoints that have ended; run children are waited for by their pid."""
@@ -213,14 +233,13 @@ class Checkpoint:
         if grow.plan.probe:
             os._exit(0)
         os.chdir("/")
-        gc.collect()
-        gc.freeze()
+        self.stash.freeze()
 
     # ------------------------------------------------------------------ running
 
     def _fork_run(
         self, message: dict[str, Any], fds: list[int], poll: select.poll
-    ) -> _Become | None:
+    ) -> Become | None:
         began = time.perf_counter()
         run_id = str(message["id"])
         if len(fds) != protocol.RUN_FDS:
@@ -229,7 +248,7 @@ class Checkpoint:
             return None
         channel = socket.socket(fileno=fds[3])
         request = protocol.parse_run_request(message["request"])
-        become = _Become(request, fds[:3], channel, bool(message.get("record")))
+        become = Become(request, fds[:3], channel, bool(message.get("record")))
         if not message.get("fork", True):
             self.tell(event="forked", id=run_id, pid=os.getpid(), fork_ms=0.0)
             self._become_child()
@@ -305,26 +324,32 @@ def _parse_plan(data: dict[str, Any]) -> Plan:
     )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class Run:
     """What a run child has to do, for the interpreter's first statement to call."""
 
     start: run_child.Start
     channel: int
+    stash: Stash
+    ahead: Ahead | None = None
 
     def end(self, error: BaseException | None) -> None:
         """The last word before the process ends as Python ends, by `error` if there is one."""
+        if self.ahead is not None:
+            self.ahead.ended()
         if error is None:
             _announce(self.channel, 0)
         elif isinstance(error, SystemExit):
             _announce(self.channel, error.code)
+            if isinstance(error.code, int):
+                leaving.leave(int(error.code) & 0xFF, self.stash.finalizers)
         else:
             run_child.hide_our_frame()
             if isinstance(error, Exception):
                 _announce(self.channel, 1)
 
 
-def _become(become: _Become, stash: Stash) -> Run:
+def _become(become: Become, stash: Stash) -> Run:
     channel = become.channel
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)
@@ -340,7 +365,24 @@ def _become(become: _Become, stash: Stash) -> Run:
     Active.record = become.record
     Active.run = become.request.run
     fd = channel.detach()  # a socket would be warned of at the end, where warnings are shown
-    return Run(run_child.prepare(become.request, stash), fd)
+    return Run(run_child.prepare(become.request, stash), fd, stash)
+
+
+def _collect(collect: Collect, checkpoint: Checkpoint) -> Run:
+    """Begin a session ahead of time. It is gone on with in run children."""
+    run = Run(run_child.Start(int, ()), -1, checkpoint.stash)
+
+    def resumed(channel: int) -> None:
+        run.channel = channel
+
+    ahead = run.ahead = Ahead(checkpoint, collect, resumed)
+    Active.depth, Active.ahead = "collected", ahead
+    Active.record, Active.run = False, ""
+    try:
+        run.start = ahead.begin(checkpoint.stash)
+    except Refused as refused:
+        ahead.give_up(str(refused))
+    return run
 
 
 def _announce(channel: int, code: object) -> None:
@@ -369,10 +411,11 @@ def main(fd: int) -> Run:
         ],
         directories=[path for path in sys.path if path],
     )
-    gc.collect()
-    gc.freeze()
+    checkpoint.stash.freeze()
     while True:
         became = checkpoint.wait()
-        if isinstance(became, _Become):
+        if isinstance(became, Become):
             return _become(became, checkpoint.stash)
+        if isinstance(became, Collect):
+            return _collect(became, checkpoint)
         checkpoint.grow(became)

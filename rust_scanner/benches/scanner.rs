@@ -103,7 +103,7 @@ fn proof(criterion: &mut Criterion) {
         })
         .collect();
     let dirs = (0..100).map(|index| dir.path().join(index.to_string())).collect();
-    let inputs = InputSet::snapshot(files, dirs, Vec::new());
+    let inputs = InputSet::snapshot(files, dirs, Vec::new(), Vec::new());
     criterion.bench_function("proof of 10,000 files", |bencher| {
         bencher.iter(|| assert!(inputs.changed(1).is_empty()));
     });

@@ -203,16 +203,17 @@ struct InputSet(proof::InputSet);
 impl InputSet {
     #[new]
     #[pyo3(
-        signature = (files, dirs, prefixes=vec![]),
-        text_signature = "(files, dirs, prefixes=[])"
+        signature = (files, dirs, prefixes=vec![], listings=vec![]),
+        text_signature = "(files, dirs, prefixes=[], listings=[])"
     )]
     fn new(
         py: Python<'_>,
         files: Vec<PathBuf>,
         dirs: Vec<PathBuf>,
         prefixes: Vec<(PathBuf, u64)>,
+        listings: Vec<PathBuf>,
     ) -> PyResult<Self> {
-        detached(py, || Self(proof::InputSet::snapshot(files, dirs, prefixes)))
+        detached(py, || Self(proof::InputSet::snapshot(files, dirs, prefixes, listings)))
     }
 
     #[pyo3(signature = (limit=20))]

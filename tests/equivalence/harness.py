@@ -18,8 +18,16 @@ from typing import Any
 from fastcollect_lsp import verify
 from fastcollect_lsp.verify import Project, Result
 
+WARM = ("warm", "collected")
+"""How a run is served that is not cold."""
 WARM_TIMEOUT = 300.0
 """Seconds; only a hang takes that long."""
+
+
+def warm_runs(status: dict[str, Any]) -> int:
+    """How many runs a server has served warm, to whatever depth."""
+    runs: dict[str, int] = status.get("runs", {})
+    return sum(runs.get(depth, 0) for depth in WARM)
 
 
 @dataclass(frozen=True)

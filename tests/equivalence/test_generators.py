@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness import WARM
+
 from tests.conftest import MakeProject
 
 
@@ -33,7 +35,7 @@ def test_a_librarys_own_generator_draws_anew_in_each_run(
     for _ in range(2):
         bench.pytest()
         status = bench.status()
-        assert status["last_run"]["served"] == "warm"
+        assert status["last_run"]["served"] in WARM
         assert not any(point["left_out"] for point in status["checkpoints"]), status
     drawn = [line.split() for line in out.read_text().splitlines()]
     assert len(drawn) == 3

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import WARM
 from hazards import STANDARD, Use
 from libraries import LIBRARIES
 
@@ -73,7 +74,7 @@ def _check(bench: SmallBench, uses: Mapping[str, Use], *args: str) -> None:
     for _ in range(2):
         warm = bench.pytest(*args)
         served = bench.status()["last_run"]
-        assert served["served"] == "warm", served["reason"]
+        assert served["served"] in WARM, served["reason"]
         differences = verify.differences(cold, warm)
         assert not differences, differences[-1]
         bench.wait_until_warm()
@@ -148,7 +149,7 @@ def test_what_nobody_seeds_differs_from_run_to_run(
     bench.warm_up()
     for _ in range(2):
         bench.pytest()
-        assert bench.status()["last_run"]["served"] == "warm"
+        assert bench.status()["last_run"]["served"] in WARM
         bench.wait_until_warm()
     drawn = out.read_text().split()
     assert len(drawn) == 6

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from harness import WARM
 
 from fastcollect_lsp import verify
 from tests.conftest import MakeProject
@@ -385,7 +386,7 @@ def test_two_runs_of_a_random_module_are_not_alike(project: MakeProject, tmp_pat
     bench.warm_up()
     for _ in range(2):
         bench.pytest()
-        assert bench.status()["last_run"]["served"] == "warm"
+        assert bench.status()["last_run"]["served"] in WARM
     drawn = out.read_text().split()
     assert len(drawn) == 6
     assert len(set(drawn)) == 6
@@ -421,7 +422,7 @@ def test_random_bytes_asked_for_at_import_are_not_shared(
     bench.warm_up()
     for _ in range(2):
         bench.pytest()
-        assert bench.status()["last_run"]["served"] == "warm"
+        assert bench.status()["last_run"]["served"] in WARM
     names = out.read_text().split()
     assert len(names) == 3
     assert len(set(names)) == 3

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from harness import bench
+from harness import WARM, bench
 
 from fastcollect_lsp import verify
 from fastcollect_lsp.verify import Project
@@ -67,7 +67,7 @@ def test_warm_and_equal(python: str, version: str, wheels: list[str], tmp_path: 
         assert status["state"] == "warm", status["detail"]
         compared = made.compare(["-rA"])
         assert not compared.differences, "\n".join(compared.differences)
-        assert compared.served["served"] == "warm", compared.served
+        assert compared.served["served"] in WARM, compared.served
         (project / "tests" / "test_package.py").write_text("def test_new(): assert 0\n")
         edited = made.compare(["-rA"])
         assert not edited.differences, "\n".join(edited.differences)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import harness
 import pexpect
 import pytest
 from pexpect import fdpexpect
@@ -210,7 +211,7 @@ def show(
 
 def warm_runs(bench: SmallBench) -> int:
     """Runs that the project's server has served warm so far."""
-    return int(status_of(bench).get("runs", {}).get("warm", 0))
+    return harness.warm_runs(status_of(bench))
 
 
 def status_of(bench: SmallBench) -> dict[str, Any]:

@@ -34,9 +34,19 @@ const NAMES: [&str; 3] = [".pytest.ini", ".pytest.toml", "pyvenv.cfg"];
 /// A relevant entry: its name, and whether it is (or links to) a directory.
 type Entry = (OsString, bool);
 
+/// Which names of a directory count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// Those that an import, or pytest's own collection, could depend on.
+    Relevant,
+    /// All: any file may be collected by a plugin. Only what Python puts there for itself does not count.
+    All,
+}
+
 /// The state of a path that was listed, or searched, as a directory.
 #[derive(Debug)]
 pub struct DirState {
+    which: Names,
     names: Result<Box<[Entry]>, Missing>,
     /// The stat the listing is known to hold for; `None` where only listing again can tell.
     proven: Mutex<Option<Stat>>,
@@ -46,10 +56,10 @@ pub struct DirState {
 impl DirState {
     /// The state of `path` now.
     #[must_use]
-    pub fn of(path: &Path) -> Self {
+    pub fn of(path: &Path, which: Names) -> Self {
         let ctime_ns = stat(path).ok().map(|stat| stat.ctime_ns);
-        let (names, proven) = read(path, SystemTime::now());
-        Self { names, proven: Mutex::new(proven), ctime_ns }
+        let (names, proven) = read(path, which, SystemTime::now());
+        Self { which, names, proven: Mutex::new(proven), ctime_ns }
     }
 
     /// When anything in the directory last came or went before the listing (ns since the epoch).
@@ -58,7 +68,7 @@ impl DirState {
         self.ctime_ns
     }
 
-    /// Whether `path` still holds the same relevant names.
+    /// Whether `path` still holds the same names.
     ///
     /// One system call where the directory's stat is the known one. Where it differs and the names are
     /// the same, the new stat is remembered.
@@ -71,7 +81,7 @@ impl DirState {
             (Err(now), None) if self.names.as_ref().err() == Some(&now) => return true,
             _ => {}
         }
-        let (names, proven) = read(path, SystemTime::now());
+        let (names, proven) = read(path, self.which, SystemTime::now());
         let same = names == self.names;
         if same {
             *lock(&self.proven) = proven;
@@ -80,33 +90,39 @@ impl DirState {
     }
 }
 
-/// The relevant names of a directory, sorted, and the stat that stands for them.
+/// The names of a directory that count, sorted, and the stat that stands for them.
 ///
 /// The stat is taken first, so that a change during the listing shows as another stat later. A change
 /// within the same clock tick would not show: then no stat stands for the listing. `now` is given for
 /// the tests' sake.
-fn read(path: &Path, now: SystemTime) -> (Result<Box<[Entry]>, Missing>, Option<Stat>) {
+fn read(
+    path: &Path,
+    which: Names,
+    now: SystemTime,
+) -> (Result<Box<[Entry]>, Missing>, Option<Stat>) {
     let before = match stat(path) {
         Ok(stat) => stat,
         Err(missing) => return (Err(missing), None),
     };
-    match relevant_names(path) {
+    match names_in(path, which) {
         Ok(names) => (Ok(names), (!before.is_racy(now)).then_some(before)),
         Err(error) => (Err(error.into()), None),
     }
 }
 
-fn relevant_names(path: &Path) -> io::Result<Box<[Entry]>> {
+fn names_in(path: &Path, which: Names) -> io::Result<Box<[Entry]>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(path)? {
         let entry = entry?;
         let name = entry.file_name();
-        if is_directory(&entry) {
-            if is_relevant_dir(&name) {
-                names.push((name, true));
-            }
-        } else if is_relevant_file(&name) {
-            names.push((name, false));
+        let is_dir = is_directory(&entry);
+        let counts = match which {
+            Names::All => name != "__pycache__",
+            Names::Relevant if is_dir => is_relevant_dir(&name),
+            Names::Relevant => is_relevant_file(&name),
+        };
+        if counts {
+            names.push((name, is_dir));
         }
     }
     names.sort_unstable();
@@ -148,8 +164,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let changed =
             std::fs::metadata(dir.path()).and_then(|meta| meta.modified()).expect("mtime");
-        assert_eq!(read(dir.path(), changed + Duration::from_millis(1)).1, None);
-        let later = read(dir.path(), changed + Duration::from_secs(10)).1;
+        assert_eq!(read(dir.path(), Names::Relevant, changed + Duration::from_millis(1)).1, None);
+        let later = read(dir.path(), Names::Relevant, changed + Duration::from_secs(10)).1;
         assert_eq!(later, stat(dir.path()).ok());
     }
 }

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rayon::prelude::*;
 
 use crate::pool;
-pub use listing::{DirState, is_relevant_dir, is_relevant_file};
+pub use listing::{DirState, Names, is_relevant_dir, is_relevant_file};
 pub use prefix::PrefixState;
 pub use stat::{FileState, Missing, Stat};
 
@@ -28,13 +28,20 @@ pub struct InputSet {
 }
 
 impl InputSet {
-    /// Snapshot now, in parallel; of `prefixes`, the first bytes alone. Missing or unreadable paths are recorded as such.
+    /// Snapshot now, in parallel; of `prefixes`, the first bytes alone; of `listings`, directories, all names.
+    /// Missing or unreadable paths are recorded as such.
     #[must_use]
     pub fn snapshot(
         files: Vec<PathBuf>,
         dirs: Vec<PathBuf>,
         prefixes: Vec<(PathBuf, u64)>,
+        listings: Vec<PathBuf>,
     ) -> Self {
+        let dirs: Vec<(PathBuf, Names)> = dirs
+            .into_iter()
+            .map(|path| (path, Names::Relevant))
+            .chain(listings.into_iter().map(|path| (path, Names::All)))
+            .collect();
         let taken_ns = now_ns();
         pool::run(|| Self {
             files: files
@@ -45,7 +52,7 @@ impl InputSet {
             dirs: dirs
                 .into_par_iter()
                 .with_min_len(CHUNK / 16)
-                .map(|path| observed(path, DirState::of))
+                .map(|(path, which)| observed(path, |path| DirState::of(path, which)))
                 .collect(),
             prefixes: prefixes
                 .into_par_iter()

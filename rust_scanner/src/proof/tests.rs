@@ -18,7 +18,7 @@ fn differs(
     let dir = dir();
     prepare(dir.path());
     let full = |names: &[&str]| names.iter().map(|name| dir.path().join(name)).collect();
-    let inputs = InputSet::snapshot(full(files), full(dirs), vec![]);
+    let inputs = InputSet::snapshot(full(files), full(dirs), vec![], vec![]);
     assert!(inputs.changed(20).is_empty(), "nothing has changed yet");
     change(dir.path());
     let changed = inputs.changed(20);
@@ -208,7 +208,7 @@ fn a_change_within_the_clock_tick_of_the_snapshot_is_seen() {
     // Many rounds: with time stamps alone some of them would fail.
     for _ in 0..50 {
         let dir = dir();
-        let inputs = InputSet::snapshot(vec![], vec![dir.path().to_owned()], vec![]);
+        let inputs = InputSet::snapshot(vec![], vec![dir.path().to_owned()], vec![], vec![]);
         write(&dir.path().join("a.py"), "");
         assert_eq!(inputs.changed(1).len(), 1);
     }
@@ -218,7 +218,7 @@ fn a_change_within_the_clock_tick_of_the_snapshot_is_seen() {
 fn the_limit_is_kept_and_never_hides_a_change() {
     let dir = dir();
     let paths: Vec<PathBuf> = (0..1_000).map(|index| dir.path().join(index.to_string())).collect();
-    let inputs = InputSet::snapshot(paths.clone(), vec![], vec![]);
+    let inputs = InputSet::snapshot(paths.clone(), vec![], vec![], vec![]);
     assert_eq!(inputs.len(), 1_000);
     paths.iter().for_each(|path| write(path, ""));
     assert_eq!(inputs.changed(20).len(), 20);
@@ -233,12 +233,29 @@ fn the_newest_ctime_is_that_of_any_input() {
     write(&file, "");
     let ctime = FileState::of(&file).ctime_ns();
     let absent = dir.path().join("b");
-    let inputs = InputSet::snapshot(vec![file.clone(), absent], vec![], vec![]);
+    let inputs = InputSet::snapshot(vec![file.clone(), absent], vec![], vec![], vec![]);
     assert_eq!(Some(inputs.newest_ctime_ns()), ctime);
-    let beginning = InputSet::snapshot(vec![], vec![], vec![(file, 1)]);
+    let beginning = InputSet::snapshot(vec![], vec![], vec![(file, 1)], vec![]);
     assert_eq!(Some(beginning.newest_ctime_ns()), ctime);
-    let inputs = InputSet::snapshot(vec![], vec![dir.path().to_owned()], vec![]);
+    let inputs = InputSet::snapshot(vec![], vec![dir.path().to_owned()], vec![], vec![]);
     assert_eq!(Some(inputs.newest_ctime_ns()), FileState::of(dir.path()).ctime_ns());
     assert!(inputs.taken_ns() > 0);
-    assert_eq!(InputSet::snapshot(vec![], vec![], vec![]).newest_ctime_ns(), 0);
+    assert_eq!(InputSet::snapshot(vec![], vec![], vec![], vec![]).newest_ctime_ns(), 0);
+}
+
+#[test]
+fn of_a_listing_every_name_counts_but_what_python_puts_there() {
+    let dir = dir();
+    let listed = || InputSet::snapshot(vec![], vec![], vec![], vec![dir.path().to_owned()]);
+    let inputs = listed();
+    fs::create_dir(dir.path().join("__pycache__")).expect("writable");
+    assert!(inputs.changed(20).is_empty());
+    write(&dir.path().join("case.yaml"), "");
+    assert_eq!(inputs.changed(20), [dir.path()]);
+    let inputs = listed();
+    write(&dir.path().join("case.yaml"), "other content, same name");
+    assert!(inputs.changed(20).is_empty());
+    fs::remove_file(dir.path().join("case.yaml")).expect("there");
+    fs::create_dir(dir.path().join("case.yaml")).expect("writable");
+    assert_eq!(inputs.changed(20), [dir.path()], "a directory is no file");
 }

@@ -65,7 +65,7 @@ fn inputs_matter_whatever_their_name() {
     let dir = tempfile::tempdir().expect("a directory");
     let input = dir.path().join("data.json");
     let later = dir.path().join("later/data.csv");
-    let inputs = InputSet::snapshot(vec![input.clone(), later.clone()], vec![], vec![]);
+    let inputs = InputSet::snapshot(vec![input.clone(), later.clone()], vec![], vec![], vec![]);
     let watcher = watcher();
     watcher.watch(vec![], &[&inputs]);
     let change = || {

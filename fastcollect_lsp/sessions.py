@@ -1,0 +1,293 @@
+"""Sessions collected ahead of time: of the command that was run last, and of those before it.
+
+A repeated command goes on from there with its first test. Whatever differs from the run that it was
+made for is served a `warm` run: any other option, another terminal, a variable that was read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import collections
+import contextlib
+import logging
+import os
+import re
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import protocol
+from .checkpoint import MAX_CHANGES, Checkpoint, Failed, next_message, today
+from .growth import STEP_TIMEOUT, abandon, fork, snapshot
+from .link import Link
+from .moment import Moment
+from .placeholders import Placeholders
+from .policy import Warmth, environ_difference
+from .protocol import RunRequest
+
+log = logging.getLogger("fastcollect.sessions")
+
+MAX_SESSIONS = 4
+"""Commands whose sessions are kept."""
+END = b"\0end of what was printed\0"
+"""Written behind what a session has printed (`pytest_fastcollect.ahead`)."""
+_PROGRESS = re.compile(rb"\rcollecting [^\r\n]*(?=\r)")
+"""What pytest shows, on a terminal, of a collection that takes its time."""
+
+
+def fingerprint(request: RunRequest) -> str:
+    """Equal for runs that do the same up to their first test, files and environment apart."""
+    plain = protocol.to_json(request)
+    return repr({name: plain[name] for name in sorted(plain) if name not in ("env", "run")})
+
+
+@dataclass
+class _Wanted:
+    """A command whose session is wanted."""
+
+    request: RunRequest
+    refused: str | None = None
+    """Why it cannot be collected ahead of time ..."""
+    refused_by: int = 0
+    """... with this process as the parent: another may know better."""
+
+
+@dataclass
+class Sessions:
+    """Has the sessions made that are wanted, and made again when they do not hold any more."""
+
+    points: dict[str, Checkpoint]
+    """What there is, by fingerprint."""
+    parent_for: Callable[[RunRequest], Checkpoint | None]
+    """The deepest checkpoint that a run could be forked from now; blocks."""
+    on_event: Callable[[dict[str, Any]], None]
+    """Called with what sessions tell about runs."""
+    on_change: Callable[[], None]
+    busy: Callable[[], bool]
+    """Whether there is something more urgent to do."""
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while nothing is being collected."""
+    _wanted: collections.OrderedDict[str, _Wanted] = field(default_factory=collections.OrderedDict)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.idle.set()
+
+    # ---------------------------------------------------------------- wishes
+
+    def want(self, request: RunRequest) -> None:
+        """This command may be repeated."""
+        key = fingerprint(request)
+        wanted = self._wanted.pop(key, None) or _Wanted(request)
+        wanted.request = request  # with the environment as it is now
+        self._wanted[key] = wanted
+        while len(self._wanted) > MAX_SESSIONS:
+            old, _ = self._wanted.popitem(last=False)
+            self._drop(old)
+        self.look()
+
+    def look(self) -> None:
+        """Something may have to be collected (again)."""
+        if self._wanted:
+            self.idle.clear()
+            self._wake.set()
+
+    def find(self, request: RunRequest) -> tuple[Checkpoint | None, str | None]:
+        """The session of a command as it is now; else why there is none, where that is known.
+
+        Blocks while it is proven.
+        """
+        key = fingerprint(request)
+        point = self.points.get(key)
+        if point is not None:
+            doubt = _doubt(point, request)
+            return (point, None) if doubt is None else (None, doubt)
+        wanted = self._wanted.get(key)
+        return None, wanted.refused if wanted is not None else None
+
+    def _drop(self, key: str) -> None:
+        point = self.points.pop(key, None)
+        if point is not None:
+            point.link.close()
+
+    # ---------------------------------------------------------------- work
+
+    async def work(self) -> None:
+        """Collect what is wanted until cancelled; the latest command first."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while not self.busy() and (key := await asyncio.to_thread(self._missing)) is not None:
+                await self._make(key)
+                self.on_change()
+            if not self.busy() and not self._wake.is_set():
+                self.idle.set()
+
+    def _missing(self) -> str | None:
+        """What is to be collected next; what no longer holds is given up. Blocks."""
+        for key, wanted in reversed(list(self._wanted.items())):
+            point = self.points.get(key)
+            if point is not None and _doubt(point, wanted.request) is None:
+                continue
+            if point is not None:
+                self._gone.append(key)
+            parent = self.parent_for(wanted.request)
+            if parent is not None and (wanted.refused is None or wanted.refused_by != parent.pid):
+                self._parent = parent
+                return key
+        return None
+
+    _gone: list[str] = field(default_factory=list)
+    _parent: Checkpoint | None = None
+
+    async def _make(self, key: str) -> None:
+        wanted, parent = self._wanted.get(key), self._parent
+        for gone in self._gone:
+            self._drop(gone)
+        self._gone.clear()
+        if wanted is None or parent is None:
+            return
+        began = time.monotonic()
+        try:
+            point = await collect(parent, wanted.request)
+        except Failed as failed:
+            wanted.refused, wanted.refused_by = str(failed), parent.pid
+            log.info("not collected ahead of time: %s", failed)
+            return
+        wanted.refused = None
+        point.link.on_message = self.on_event
+        if key in self._wanted:
+            self._drop(key)
+            self.points[key] = point
+            elapsed_ms = (time.monotonic() - began) * 1000
+            log.info("%s after %.0f ms: pid %d", point.name, elapsed_ms, point.pid)
+        else:
+            point.link.close()
+
+
+def _doubt(point: Checkpoint, request: RunRequest) -> str | None:
+    """Why a session does not hold for a command any more. Blocks while it is proven."""
+    if not point.alive or point.warmth is None:
+        return "the process has ended"
+    if point.warmth.day != today():
+        return "made before midnight"
+    if (name := environ_difference(point.warmth, request.env, exactly=True)) is not None:
+        return f"environment variable {name} changed"
+    if changed := point.changed():
+        return f"{changed[0]} changed"
+    return None
+
+
+async def collect(parent: Checkpoint, request: RunRequest) -> Checkpoint:
+    """A new process that has collected a session up to its first test.
+
+    Raises Failed where it must not happen ahead of time. Cancelled, it leaves no process.
+    """
+    if parent.warmth is None or parent.spare:
+        raise Failed("there is nothing to collect it from")
+    for _ in range(MAX_CHANGES):
+        began = Moment.now()
+        probe = await _execute(parent, request, None)
+        probe.link.close()
+        report = probe.report
+        inputs, paths = await snapshot(report, [], [])
+        if await asyncio.to_thread(began.may_have_changed, inputs, paths):
+            log.info("an input of a session changed while it was looked at")
+            continue
+        real = await _execute(parent, request, report["generators"])
+        try:
+            moved = await asyncio.to_thread(inputs.changed)
+            if real.printed != probe.printed:
+                raise Failed("it prints something else each time")
+            if not moved:
+                await real.link.send(
+                    {"do": "printed", "output": base64.b64encode(real.raw).decode("ascii")}
+                )
+        except OSError:
+            raise Failed("the process has ended") from None
+        except BaseException:
+            real.link.close()
+            raise
+        if moved:
+            real.link.close()
+            continue
+        read = set(report["environ"]) - {"PYTEST_VERSION"}  # which is of pytest's own making
+        before = parent.warmth
+        whole = request.env if report["whole_environ"] else before.whole_environ
+        return Checkpoint(
+            name="collected",
+            pid=real.pid,
+            link=real.link,
+            inputs=inputs,
+            modules=int(real.report["modules"]),
+            parent=parent,
+            warmth=Warmth(
+                shared=False,
+                key=request.key,
+                conftests=before.conftests,
+                environ={name: request.env.get(name) for name in {*before.environ, *read}},
+                whole_environ=whole,
+                day=today(),
+                saves_ms=before.saves_ms + float(real.report["elapsed_ms"]),
+            ),
+            events=real.events,
+        )
+    raise Failed("its inputs keep changing")
+
+
+@dataclass(frozen=True)
+class _Collected:
+    pid: int
+    link: Link
+    events: asyncio.Queue[dict[str, Any]]
+    report: dict[str, Any]
+    raw: bytes
+    """What it has printed ..."""
+    printed: bytes
+    """... without what depends on how fast the machine is."""
+
+
+async def _execute(
+    parent: Checkpoint, request: RunRequest, probed: Mapping[str, str] | None
+) -> _Collected:
+    placeholders = Placeholders(request.streams, END)
+    try:
+        message = {"do": "collect", "request": protocol.to_json(request), "probed": probed}
+        forking = asyncio.ensure_future(fork(parent, message, placeholders.fds))
+        try:
+            pid, link, events = await asyncio.shield(forking)
+        except asyncio.CancelledError:
+            forking.add_done_callback(abandon)
+            raise
+        placeholders.given()
+        try:
+            report = await _await_ready(pid, link, events)
+            raw = _PROGRESS.sub(b"", await placeholders.printed(1))
+            if await placeholders.printed(2):
+                raise Failed("it writes to stderr before its first test")
+        except BaseException:
+            link.close()
+            raise
+    finally:
+        placeholders.close()
+    return _Collected(pid, link, events, report, raw, raw.replace(report["stamp"].encode(), b""))
+
+
+async def _await_ready(
+    pid: int, link: Link, events: asyncio.Queue[dict[str, Any]]
+) -> dict[str, Any]:
+    """What a process reports when it has collected. Raises Failed."""
+    try:
+        message = await asyncio.wait_for(next_message(link, events), STEP_TIMEOUT)
+    except asyncio.TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        raise Failed(f"it takes over {STEP_TIMEOUT:.0f} s") from None
+    if message is None:
+        raise Failed("the process ended")
+    if message.get("event") != "ready":
+        raise Failed(str(message.get("reason")))
+    return message
