@@ -102,6 +102,8 @@ def _parser() -> argparse.ArgumentParser:
         "Run pytest with these arguments cold and warm and compare; exit 1 on a difference.",
         add_help=False,
     )
+    add("shim", _shim, "Make `pytest` of this environment the native command; see `unshim`.")
+    add("unshim", _unshim, "Make `pytest` of this environment pytest's own again.")
     logs = add("logs", _logs, "Print the server's log.")
     logs.add_argument("--path", action="store_true", help="print where it is instead")
     lsp = add("lsp", _lsp, "Speak LSP on stdin and stdout, for editors.")
@@ -169,7 +171,9 @@ def act(action: str, place: Place, args: Sequence[str]) -> int:
 
 def pytest_command() -> list[str]:
     """How pytest is started: the console script of this environment, else `-m pytest`."""
-    script = Path(sys.executable).parent / "pytest"
+    script = Path(sys.executable).parent / ".fastcollect" / "pytest"  # `fastcollect shim`
+    if not script.exists():
+        script = Path(sys.executable).parent / "pytest"
     return [sys.executable, str(script)] if script.exists() else [sys.executable, "-m", "pytest"]
 
 
@@ -311,6 +315,24 @@ def _verify(_options: argparse.Namespace, rest: list[str]) -> int:
         found = verify.compare(cold, warm, verify.run_cold(project, rest, env))
     print_verification(cold, warm, served, found)
     return 1 if found else 0
+
+
+def _shim(_options: argparse.Namespace, _rest: list[str]) -> int:
+    from . import shim
+
+    try:
+        print(shim.shim())
+    except shim.NotShimmed as error:
+        print(f"fastcollect: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _unshim(_options: argparse.Namespace, _rest: list[str]) -> int:
+    from . import shim
+
+    print(shim.unshim())
+    return 0
 
 
 def _logs(options: argparse.Namespace, _rest: list[str]) -> int:

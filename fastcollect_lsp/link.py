@@ -76,3 +76,25 @@ class Link:
                 with contextlib.suppress(OSError):
                     os.close(fd)
             self.closed.set()
+
+
+async def next_frame(sock: socket.socket, reader: protocol.FrameReader) -> dict[str, Any] | None:
+    """The next frame of a non-blocking socket, None at its end. Raises OSError, ProtocolError."""
+    loop = asyncio.get_running_loop()
+    while (message := reader.next_frame()) is None:
+        try:
+            if not reader.receive(sock):
+                return None
+        except BlockingIOError:
+            readable: asyncio.Future[None] = loop.create_future()
+            loop.add_reader(sock, _resolve, readable)
+            try:
+                await readable
+            finally:
+                loop.remove_reader(sock)
+    return message
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -159,7 +159,7 @@ def fits(warmth: Warmth, environ: Mapping[str, str]) -> bool:
     ):
         return False
     whole = warmth.whole_environ
-    return whole is None or _differing_variable(whole, environ) is None
+    return whole is None or differing_variable(whole, environ) is None
 
 
 def without_modules(record: Record) -> Record:
@@ -214,7 +214,7 @@ def mismatch(warmth: Warmth, request: RunRequest, today: datetime.date) -> str |
         if request.env.get(name) != value and name not in _VOLATILE_VARIABLES:
             return f"environment variable {name} changed"
     if warmth.whole_environ is not None:
-        differing = _differing_variable(warmth.whole_environ, request.env)
+        differing = differing_variable(warmth.whole_environ, request.env)
         if differing is not None:
             return f"environment variable {differing} changed (all of it is read at import)"
     return None
@@ -231,11 +231,12 @@ def environ_difference(
         if environ.get(name) != value and (exactly or name not in _VOLATILE_VARIABLES):
             return name
     if warmth.whole_environ is not None:
-        return _differing_variable(warmth.whole_environ, environ)
+        return differing_variable(warmth.whole_environ, environ)
     return None
 
 
-def _differing_variable(before: Mapping[str, str], now: Mapping[str, str]) -> str | None:
+def differing_variable(before: Mapping[str, str], now: Mapping[str, str]) -> str | None:
+    """The first variable that differs, but for those that differ from shell to shell."""
     for name in sorted(before.keys() | now.keys()):
         if name not in _VOLATILE_VARIABLES and before.get(name) != now.get(name):
             return name

@@ -137,7 +137,7 @@ class Hello:
     """First frame on the public socket: who calls, and for what."""
 
     kind: str
-    """run | report | editor | status | stop | warm | recorded"""
+    """run | native | report | editor | status | stop | warm | recorded"""
     version: str
     """Version of the caller's distribution; a server of another version steps aside."""
     pid: int = 0
@@ -207,6 +207,36 @@ class RunRequest:
     """Descriptors beyond the standard streams that its parent has left open for it."""
     run: str = ""
     """The id that the server has given this run, if it was the server that began it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Endpoint:
+    """What a standard descriptor of the native command leads to; as in `Stream`."""
+
+    kind: str
+    size: list[int] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class NativeRequest:
+    """A run as the native command knows it, which is no Python (`rust_scanner/native`)."""
+
+    argv: list[str]
+    """As `sys.argv` would be: pytest's console script first."""
+    python: str
+    """The interpreter by the name that the script is for."""
+    cwd: str
+    env: dict[str, str]
+    umask: int
+    ignored_signals: list[int]
+    blocked_signals: list[int]
+    rlimits: dict[str, list[int]]
+    nice: int
+    affinity: list[int]
+    streams: list[Endpoint]
+    user: list[list[int]]
+    """User and group ids, and all groups (`identity`)."""
+    namespaces: list[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -331,6 +361,16 @@ def parse_run_request(data: Any) -> RunRequest:
         raise ProtocolError("RunRequest: three streams were expected")
     streams = [None if s is None else build(Stream, s) for s in request.streams]
     return dataclasses.replace(request, key=parse_key(request.key), streams=streams)
+
+
+def parse_native_request(data: Any) -> NativeRequest:
+    """Raises ProtocolError."""
+    request = build(NativeRequest, data)
+    if not isinstance(request.streams, list) or len(request.streams) != 3:
+        raise ProtocolError("NativeRequest: three streams were expected")
+    if not request.argv or not all(_is_list_of(int)(ids) for ids in request.user):
+        raise ProtocolError("NativeRequest: no command, or no user")
+    return dataclasses.replace(request, streams=[build(Endpoint, one) for one in request.streams])
 
 
 def parse_record(data: Any) -> Record:

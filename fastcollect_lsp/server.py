@@ -16,9 +16,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from . import __version__, protocol, rendezvous
+from . import __version__, natively, protocol, rendezvous
 from .freshness import Freshness
-from .protocol import Hello
+from .link import next_frame
+from .protocol import Hello, NativeRequest, RunRequest
 from .records import read_records
 from .rendezvous import Place
 from .status import Status, to_json
@@ -128,7 +129,7 @@ class Server:
                 rendezvous.check_peer(sock)
                 sock.setblocking(False)
                 message = await asyncio.wait_for(
-                    _next_frame(sock, reader), protocol.HANDSHAKE_TIMEOUT
+                    next_frame(sock, reader), protocol.HANDSHAKE_TIMEOUT
                 )
                 if message is not None:
                     await self._answer(protocol.parse_hello(message), sock, reader)
@@ -153,8 +154,8 @@ class Server:
             await _send(sock, {"served": "cold", "reason": f"the server was v{__version__}"})
             self._stopping.set()
             return
-        if hello.kind == "run":
-            await self._run(sock, reader)
+        if hello.kind in ("run", "native"):
+            await self._run(sock, reader, native=hello.kind == "native")
         elif hello.kind == "report":
             await self._report(hello, sock, reader)
         elif hello.kind == "status":
@@ -183,15 +184,18 @@ class Server:
         if not self.warm.active:
             await self.warm.sessions.idle.wait()
 
-    async def _run(self, sock: socket.socket, reader: protocol.FrameReader) -> None:
-        message = await asyncio.wait_for(_next_frame(sock, reader), protocol.HANDSHAKE_TIMEOUT)
+    async def _run(self, sock: socket.socket, reader: protocol.FrameReader, native: bool) -> None:
+        message = await asyncio.wait_for(next_frame(sock, reader), protocol.HANDSHAKE_TIMEOUT)
         fds = reader.take_fds()
         try:
             if message is None:
                 return
             if len(fds) != protocol.RUN_FDS:
                 raise protocol.ProtocolError(f"{len(fds)} descriptors came with a run")
-            request = protocol.parse_run_request(message)
+            if native:
+                request = await self._described(protocol.parse_native_request(message))
+            else:
+                request = protocol.parse_run_request(message)
             if self._runs is not None:
                 request = dataclasses.replace(request, run=request.run or self._runs.expect())
 
@@ -199,12 +203,23 @@ class Server:
                 await _send(sock, {"waiting": text})
 
             answer = await self.warm.serve(request, fds, tell)
+        except natively.Undescribed as undescribed:
+            log.info("a native run is left to pytest: %s", undescribed)
+            await _send(sock, {"served": "cold", "reason": str(undescribed)})
+            return
         finally:
             for fd in fds:
                 os.close(fd)
         if self._runs is not None:
             self._runs.decided(request.run, answer["served"])
         await _send(sock, {**answer, "run": request.run} if request.run else answer)
+
+    async def _described(self, native: NativeRequest) -> RunRequest:
+        """Raises Undescribed."""
+        request = await asyncio.to_thread(self.warm.recall, native)
+        if request is not None:
+            return request
+        return await natively.describe(self.warm, native, self.place.root)
 
     async def _report(
         self, hello: Hello, sock: socket.socket, reader: protocol.FrameReader
@@ -217,7 +232,7 @@ class Server:
         self.clients -= 1  # a run, not a client that would keep the server from ending
         try:
             await self._runs.follow(
-                hello, lambda: _next_frame(sock, reports), lambda message: _send(sock, message)
+                hello, lambda: next_frame(sock, reports), lambda message: _send(sock, message)
             )
         finally:
             self.clients += 1
@@ -349,28 +364,6 @@ class Editor:
         """The connection has ended."""
         for end in self._ends:
             end()
-
-
-async def _next_frame(sock: socket.socket, reader: protocol.FrameReader) -> dict[str, Any] | None:
-    """The next frame of a non-blocking socket, None at its end. Raises OSError, ProtocolError."""
-    loop = asyncio.get_running_loop()
-    while (message := reader.next_frame()) is None:
-        try:
-            if not reader.receive(sock):
-                return None
-        except BlockingIOError:
-            readable: asyncio.Future[None] = loop.create_future()
-            loop.add_reader(sock, _resolve, readable)
-            try:
-                await readable
-            finally:
-                loop.remove_reader(sock)
-    return message
-
-
-def _resolve(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
 
 
 async def _send(sock: socket.socket, message: dict[str, Any]) -> None:

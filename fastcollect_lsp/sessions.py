@@ -10,6 +10,8 @@ import asyncio
 import base64
 import collections
 import contextlib
+import dataclasses
+import json
 import logging
 import os
 import re
@@ -25,8 +27,8 @@ from .growth import STEP_TIMEOUT, abandon, fork, snapshot
 from .link import Link
 from .moment import Moment
 from .placeholders import Placeholders
-from .policy import Warmth, environ_difference
-from .protocol import RunRequest
+from .policy import Warmth, differing_variable, environ_difference
+from .protocol import NativeRequest, RunRequest
 
 log = logging.getLogger("fastcollect.sessions")
 
@@ -94,6 +96,14 @@ class Sessions:
         if self._wanted:
             self.idle.clear()
             self._wake.set()
+
+    def recall(self, native: NativeRequest) -> RunRequest | None:
+        """What a run of the native command was when it came from pytest itself, if everything about
+        its process is the same; its files are to be proven."""
+        for wanted in self._wanted.values():
+            if _is_same(wanted.request, native):
+                return dataclasses.replace(wanted.request, env=native.env)
+        return None
 
     def find(self, request: RunRequest) -> tuple[Checkpoint | None, str | None]:
         """The session of a command as it is now; else why there is none, where that is known.
@@ -166,6 +176,25 @@ class Sessions:
             log.info("%s after %.0f ms: pid %d", point.name, elapsed_ms, point.pid)
         else:
             point.link.close()
+
+
+def _is_same(request: RunRequest, native: NativeRequest) -> bool:
+    known = json.loads(request.identity)
+    return (
+        all(
+            getattr(request, name) == getattr(native, name)
+            for name in (
+                "argv", "cwd", "umask", "ignored_signals", "blocked_signals", "rlimits", "nice",
+                "affinity",
+            )
+        )
+        and request.executables[0] == native.python
+        and not request.inherited
+        and [None if s is None else (s.kind, s.size) for s in request.streams]
+        == [(end.kind, end.size) for end in native.streams]
+        and (known["user"], known["namespaces"]) == (native.user, native.namespaces)
+        and differing_variable(request.env, native.env) is None
+    )  # fmt: skip
 
 
 def _doubt(point: Checkpoint, request: RunRequest) -> str | None:

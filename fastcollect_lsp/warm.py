@@ -18,7 +18,7 @@ from typing import Any
 from . import policy
 from .checkpoint import Checkpoint, await_spare, send_run, today
 from .pool import Pool
-from .protocol import Record, RunRequest
+from .protocol import NativeRequest, Record, RunRequest
 from .sessions import Sessions
 from .status import LastRun, Miss
 from .warming import Warming
@@ -168,6 +168,13 @@ class Warm:
             return None
         candidates = self.pool.candidates(request.key)
         return next((one for one in candidates if self._doubt(one, request) is None), None)
+
+    def recall(self, native: NativeRequest) -> RunRequest | None:
+        """A run of the native command whose session is there, and proven. Blocks meanwhile."""
+        request = self.sessions.recall(native)
+        if request is None or self.sessions.find(request)[0] is None:
+            return None
+        return request
 
     async def serve(
         self, request: RunRequest, fds: list[int], tell: Callable[[str], Awaitable[None]]

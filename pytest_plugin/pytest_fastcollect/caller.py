@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -48,6 +49,8 @@ def in_caller(config: pytest.Config, state: State) -> None:
     state.silent = verdict.silent
     if verdict.silent:
         return
+    if os.path.exists(os.path.join(os.path.dirname(sys.argv[0]), ".fastcollect", "pytest")):
+        _restore_shim(sys.argv[0])
     state.place = rendezvous.place(str(config.rootpath))
     if verdict.cold is not None:
         state.daemon = f"cold: {verdict.cold}"
@@ -70,6 +73,13 @@ def _report(config: pytest.Config, state: State, run: str, cold: str | None = No
 
     if state.place is not None:
         state.reporter = connect(config, state.place, run, cold)
+
+
+def _restore_shim(script: str) -> None:
+    from fastcollect_lsp import shim
+
+    with contextlib.suppress(OSError):
+        shim.restore(script)
 
 
 def _start(place: Place) -> str:

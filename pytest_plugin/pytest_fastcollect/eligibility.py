@@ -45,6 +45,18 @@ def judge(config: pytest.Config, auto: bool | None, *, vouched: bool = False) ->
     return Verdict(cold=_observer() or _measuring(config) or _in_background())
 
 
+def judge_natively(config: pytest.Config) -> str | None:
+    """Why a run that the native command has asked for has to be cold; what concerns the command's
+    own process, it has looked at itself."""
+    options = config.known_args_namespace
+    auto = options.fastcollect_auto_daemon
+    if auto is False or (auto is None and not config.getini("fastcollect_auto_daemon")):
+        return "switched off"
+    if options.fastcollect_action:
+        return "nothing to run"
+    return _observer() or _measuring(config)
+
+
 def _is_program(config: pytest.Config) -> bool:
     """Whether `pytest.main()` was called by a program rather than by the console script or `-m`."""
     if config.invocation_params.plugins:

@@ -36,7 +36,7 @@ def identity(environ: dict[str, str]) -> str:
             "pytest": pytest.__file__,
             "environment": _digest(startup_environment(environ)),
             "startup files": _digest(startup_state(environ)),
-            "namespaces": _namespaces(),
+            "namespaces": namespaces(),
             "user": [os.getresuid(), os.getresgid(), sorted(os.getgroups())],
         }
     )
@@ -77,7 +77,8 @@ def interpreter_options() -> list[str]:
     return options
 
 
-def _namespaces() -> list[str]:
+def namespaces() -> list[str]:
+    """The kernel's namespaces that this process is in."""
     found = []
     for name in _NAMESPACES:
         try:

@@ -65,6 +65,8 @@ def pytest_load_initial_conftests(
     if sys.platform == "linux":
         from . import caller  # needs what only POSIX systems have
 
+        if Active.describe is not None:
+            Active.describe(early_config)
         if Active.depth is not None:
             caller.in_run_child(early_config, state)
         else:

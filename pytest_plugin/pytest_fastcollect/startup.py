@@ -19,7 +19,7 @@ _QUOTED = re.compile(r"""['"]([A-Za-z_]\w*)['"]""")
 def startup_state(environ: dict[str, str]) -> list[tuple[str, str]]:
     """Texts of the `.pth` files, and variables of the environment that code run at start may read:
     whatever is quoted in it could be the name of one."""
-    paths = sorted(_pth_files())
+    paths = sorted(pth_files())
     texts = [(path, _read(path)) for path in paths]
     modules = {"sitecustomize", "usercustomize"}
     for _, text in texts:
@@ -31,7 +31,8 @@ def startup_state(environ: dict[str, str]) -> list[tuple[str, str]]:
     return texts + [(name, environ[name]) for name in sorted(quoted & environ.keys())]
 
 
-def _pth_files() -> Iterator[str]:
+def pth_files() -> Iterator[str]:
+    """The `.pth` files that an interpreter like this one executes or follows."""
     for directory in dict.fromkeys(sys.path):
         if os.path.basename(directory) in ("site-packages", "dist-packages"):
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,8 @@ class Active:
     """`warm` or `collected` inside a run child, else None."""
     ahead: Ahead | None = None
     """As `State.ahead`."""
+    describe: Callable[[pytest.Config], None] | None = None
+    """Where this process is only to tell what the run of a command line would be."""
     run: str = ""
     """The id under which the server wants to be told of this run; empty: it does not."""
     record: bool = False

@@ -27,10 +27,12 @@ from fastcollect_lsp.protocol import RunRequest
 from . import leaving, run_child
 from .ahead import Ahead, Collect
 from .checks import Unattributed
+from .describe import Describe, Interpreter
 from .identity import identity
 from .plan import Barrier, Plan
 from .replay import Replay
 from .run_child import Refused
+from .startup import pth_files
 from .stash import Stash
 from .state import Active
 
@@ -66,9 +68,10 @@ class Become:
 class Checkpoint:
     """This process, waiting."""
 
-    def __init__(self, control: socket.socket, stash: Stash) -> None:
+    def __init__(self, control: socket.socket, stash: Stash, interpreter: Interpreter) -> None:
         self.control = control
         self.stash = stash
+        self.interpreter = interpreter
         self.output = b""
         """What the session that was collected ahead of time here has printed."""
         self._reader = protocol.FrameReader(protocol.MAX_CONTROL_FRAME)
@@ -79,7 +82,7 @@ class Checkpoint:
         with contextlib.suppress(OSError):
             protocol.send(self.control, message, limit=protocol.MAX_CONTROL_FRAME)
 
-    def wait(self) -> _Grow | Collect | Become:
+    def wait(self) -> _Grow | Collect | Describe | Become:
         """Serve until this process is the forked one; then say what it is to be."""
         poll = select.poll()
         poll.register(self.control, select.POLLIN)
@@ -100,7 +103,7 @@ class Checkpoint:
     def _can_wait(self) -> bool:
         return all(run.pidfd >= 0 for run in self._runs.values())
 
-    def _serve(self, poll: select.poll) -> _Grow | Collect | Become | None:
+    def _serve(self, poll: select.poll) -> _Grow | Collect | Describe | Become | None:
         try:
             alive = self._reader.receive(self.control)
         except (OSError, protocol.ProtocolError):
@@ -113,9 +116,11 @@ class Checkpoint:
             if do == "exit":
                 self._drain()
             if do == "grow":
-                became: _Grow | Collect | Become | None = self._fork_grow(message)
+                became: _Grow | Collect | Describe | Become | None = self._fork_grow(message)
             elif do == "collect":
                 became = self._fork_collect(message, self._reader.take_fds())
+            elif do == "describe":
+                became = self._fork_describe(message, self._reader.take_fds())
             elif do == "printed":
                 self.output = base64.b64decode(message["output"])
                 became = None
@@ -147,6 +152,16 @@ class Checkpoint:
             return Collect(request, fds, message["probed"])
         for fd in fds:
             os.close(fd)
+        return None
+
+    def _fork_describe(self, message: dict[str, Any], fds: list[int]) -> Describe | None:
+        native = protocol.parse_native_request(message["native"])
+        answer = socket.socket(fileno=fds[0])
+        if os.fork() == 0:
+            self._become_child()
+            return Describe(native, answer, self.interpreter)
+        answer.close()
+        self._reap_checkpoints()
         return None
 
     def _fork_checkpoint(self, message: dict[str, Any]) -> bool:
@@ -331,7 +346,8 @@ class Run:
     start: run_child.Start
     channel: int
     stash: Stash
-    ahead: Ahead | None = None
+    ahead: Ahead | Describe | None = None
+    """What is to know of an end that no run has."""
 
     def end(self, error: BaseException | None) -> None:
         """The last word before the process ends as Python ends, by `error` if there is one."""
@@ -398,7 +414,7 @@ def main(fd: int) -> Run:
         del sys.path[0]
         sys.path_importer_cache.pop(os.getcwd(), None)
     _pytest.config.get_config()  # imports what every run imports
-    checkpoint = Checkpoint(socket.socket(fileno=fd), Stash())
+    checkpoint = Checkpoint(socket.socket(fileno=fd), Stash(), Interpreter.here())
     checkpoint.tell(
         event="started",
         pid=os.getpid(),
@@ -408,7 +424,8 @@ def main(fd: int) -> Run:
             module.__file__
             for module in list(sys.modules.values())
             if isinstance(getattr(module, "__file__", None), str)
-        ],
+        ]
+        + list(pth_files()),
         directories=[path for path in sys.path if path],
     )
     checkpoint.stash.freeze()
@@ -418,4 +435,7 @@ def main(fd: int) -> Run:
             return _become(became, checkpoint.stash)
         if isinstance(became, Collect):
             return _collect(became, checkpoint)
+        if isinstance(became, Describe):
+            start = became.begin(checkpoint.stash)
+            return Run(start, -1, checkpoint.stash, became)
         checkpoint.grow(became)

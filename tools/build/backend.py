@@ -1,0 +1,58 @@
+"""Build backend: maturin's, with the native `fastcollect` command among the wheel's scripts.
+
+maturin builds either an extension module or binaries from one crate; the command is a crate of its own
+because it must start without Python.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import maturin
+from maturin import (
+    build_sdist,
+    get_requires_for_build_editable,
+    get_requires_for_build_sdist,
+    get_requires_for_build_wheel,
+    prepare_metadata_for_build_editable,
+    prepare_metadata_for_build_wheel,
+)
+
+__all__ = [
+    "build_editable",
+    "build_sdist",
+    "build_wheel",
+    "get_requires_for_build_editable",
+    "get_requires_for_build_sdist",
+    "get_requires_for_build_wheel",
+    "prepare_metadata_for_build_editable",
+    "prepare_metadata_for_build_wheel",
+]
+
+_ROOT = Path(__file__).parents[2]
+_SCRIPTS = _ROOT / "target" / "fastcollect_lsp.data" / "scripts"
+"""Below what `tool.maturin.data` names, which maturin wants to be there for its metadata as well."""
+_SCRIPTS.mkdir(parents=True, exist_ok=True)
+
+
+def _build_command() -> None:
+    target = Path(os.environ.get("CARGO_TARGET_DIR", _ROOT / "target"))
+    command = ["cargo", "build", "--release", "--package", "fastcollect", "--locked"]
+    subprocess.run([*command, "--target-dir", str(target)], cwd=_ROOT, check=True)
+    shutil.copy2(target / "release" / "fastcollect", _SCRIPTS / "fastcollect")
+
+
+def build_wheel(directory: str, *args: Any, **kwargs: Any) -> str:
+    """PEP 517."""
+    _build_command()
+    return str(maturin.build_wheel(directory, *args, **kwargs))
+
+
+def build_editable(directory: str, *args: Any, **kwargs: Any) -> str:
+    """PEP 660."""
+    _build_command()
+    return str(maturin.build_editable(directory, *args, **kwargs))
