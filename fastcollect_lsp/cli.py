@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -305,9 +306,12 @@ def _verify(_options: argparse.Namespace, rest: list[str]) -> int:
     project = verify.Project(Path.cwd(), Path(sys.executable))
     env = {**os.environ, "FASTCOLLECT": "1"}
     place = here([arg for arg in rest if not arg.startswith("-")])
-    verify.run(project, rest, env)  # has the server learn this command line
-    fetch_status(place, wait=WARM_TIMEOUT)
-    warm = verify.run(project, rest, env)
+    with tempfile.TemporaryDirectory() as directory:
+        scratch = Path(directory)
+        for _ in range(2):  # the server learns this command line, then that it is repeated
+            verify.run(project, rest, env, scratch=scratch)
+            fetch_status(place, wait=WARM_TIMEOUT)
+        warm = verify.run(project, rest, env, scratch=scratch)
     served = fetch_status(place).last_run
     cold = verify.run_cold(project, rest, env)
     found = verify.differences(cold, warm)

@@ -6,6 +6,7 @@ PYTHONPYCACHEPREFIX, so that no cached bytecode is trusted.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import os
@@ -73,10 +74,17 @@ def run(
     env: Mapping[str, str],
     interpreter_options: Sequence[str] = (),
     timeout: float = 900.0,
+    scratch: Path | None = None,
 ) -> Result:
-    """One run of pytest. Raises subprocess.TimeoutExpired after `timeout` seconds, OSError."""
-    with tempfile.TemporaryDirectory() as scratch:
-        report = Path(scratch, "junit.xml")
+    """One run of pytest. Raises subprocess.TimeoutExpired after `timeout` seconds, OSError.
+
+    `scratch`: a directory for its report. In the same one, the same arguments are the same command.
+    """
+    with contextlib.ExitStack() as stack:
+        if scratch is None:
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        report = scratch / "junit.xml"
+        before = _changed_ns(report)
         command = [str(project.python), *interpreter_options, str(project.pytest)]
         command += [*project.args, *args, f"--junitxml={report}"]
         began = time.perf_counter()
@@ -93,9 +101,16 @@ def run(
             check=False,
         )
         seconds = time.perf_counter() - began
-        outcomes = _outcomes(report) if report.exists() else ()
+        outcomes = _outcomes(report) if _changed_ns(report) != before else ()
         output = done.stdout.replace(str(report), "<report>")
     return Result(done.returncode, output, outcomes, seconds)
+
+
+def _changed_ns(report: Path) -> int | None:
+    try:
+        return report.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
 
 
 def _outcomes(report: Path) -> tuple[tuple[str, str], ...]:
@@ -106,11 +121,13 @@ def _outcomes(report: Path) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def run_cold(project: Project, args: Sequence[str], env: Mapping[str, str]) -> Result:
-    """The oracle."""
+def run_cold(
+    project: Project, args: Sequence[str], env: Mapping[str, str], scratch: Path | None = None
+) -> Result:
+    """The oracle; `scratch` as for `run`."""
     with tempfile.TemporaryDirectory() as cache:
         environ = {**env, "PYTHONPYCACHEPREFIX": cache}
-        return run(project, ["-p", "no:fastcollect", *args], environ, ["-B"])
+        return run(project, ["-p", "no:fastcollect", *args], environ, ["-B"], scratch=scratch)
 
 
 def differences(cold: Result, warm: Result) -> tuple[str, ...]:

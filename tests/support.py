@@ -58,7 +58,8 @@ class SmallBench(Bench):
     def cold(self, *args: str) -> Result:
         """The oracle."""
         env = {**self.env, "PYTHONPYCACHEPREFIX": str(self.bytecode)}
-        return verify.run(self.project, ["-p", "no:fastcollect", *args], env, ["-B"])
+        command = ["-p", "no:fastcollect", *args]
+        return verify.run(self.project, command, env, ["-B"], scratch=self.scratch)
 
     @property
     def root(self) -> Path:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .stash import Stash
     from .zygote import Become, Checkpoint
 
+_getpid, _exit = os.getpid, os._exit  # as they are before anybody watches who asks for what
 _CLOCKS = frozenset(("_pytest.terminal", "_pytest.junitxml", "_pytest.runner"))
 """Modules of pytest that ask for the time before the first test: `_stamp` puts right what they
 keep; the runner's is the duration of a collection, which nobody shows."""
@@ -142,14 +143,15 @@ class Ahead:
 
     def give_up(self, reason: str) -> NoReturn:
         """This command is none to be collected ahead of time; the process ends."""
-        if os.getpid() == self._pid:
+        if _getpid() == self._pid:
             self._checkpoint.tell(event="refused", reason=reason)
-        os._exit(0)
+        _exit(0)
 
-    def ended(self) -> None:
+    def ended(self, error: BaseException | None = None) -> None:
         """The session is over, or has failed: ahead of time it has no end."""
         if not self._waiting:
-            self.give_up("it ends before the first test")
+            why = f" ({error!r})" if error is not None else ""
+            self.give_up(f"it ends before the first test{why}")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
@@ -238,6 +240,7 @@ class Ahead:
             modules=len(sys.modules),
             elapsed_ms=(time.perf_counter() - self._began) * 1000,
             files=sorted(files - self._read_again(session)),
+            extents=dict.fromkeys(observed.kinds - files, 0) if observed is not None else {},
             directories=sorted(observed.directories) if observed is not None else [],
             listings=sorted(observed.listings) if observed is not None else [],
             environ=sorted(self._reads.names),

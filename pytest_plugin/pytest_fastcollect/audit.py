@@ -43,6 +43,8 @@ _ONLY_NAMES = {*ambient.IMPORT_SYSTEM, "glob", "os", "pathlib", "shutil"}
 """Modules that use `os.scandir` for the names and kinds of what is there."""
 _COLLECTORS = {"_pytest.pathlib", "_pytest.main", "_pytest.config", "_pytest.cacheprovider"}
 """Those of pytest that use it likewise."""
+_ABOUT_KIND = {"exists", "isfile", "isdir", "is_file", "is_dir", "lexists"}
+_PATHS = {"genericpath", "posixpath", "pathlib"}
 MAX_SCANNED = 1000
 """Files of one directory that may become inputs because it was scanned."""
 _SHARED = {
@@ -72,6 +74,8 @@ class Observed:
 
     files: set[str] = field(default_factory=set)
     directories: set[str] = field(default_factory=set)
+    kinds: set[str] = field(default_factory=set)
+    """Paths of which a session has asked only whether there is a file, or a directory."""
     listings: set[str] = field(default_factory=set)
     """Directories of which a session has used all names."""
     hazards: list[str] = field(default_factory=list)
@@ -133,17 +137,20 @@ class Audit:
     def _noting_path(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def noting(path: Any, *args: Any, **kwargs: Any) -> Any:
             if not self._paused and isinstance(path, (str, bytes, os.PathLike)):
-                self._asked_for(os.fspath(path))
+                only_kind = self._found is not None and _is_about_kind(sys._getframe(1))
+                self._asked_for(os.fspath(path), only_kind)
             return function(path, *args, **kwargs)
 
         return noting
 
-    def _asked_for(self, path: str | bytes) -> None:
+    def _asked_for(self, path: str | bytes, only_kind: bool = False) -> None:
         if _is_bytecode(path) or _is_system(path):
             return
         absolute = _absolute(path)
         parent = os.path.dirname(absolute)
-        if self._is_link(absolute) or not self._is_directory(absolute):
+        if only_kind and (self._is_file(absolute) or not self._is_there(absolute)):
+            self.observed.kinds.add(absolute)
+        elif self._is_link(absolute) or not self._is_directory(absolute):
             self.observed.files.add(absolute)
         elif parent not in _SHARED:
             # Whatever is done inside a directory changes its stat: that it is there stands in what
@@ -153,6 +160,19 @@ class Audit:
     def _is_directory(self, path: str | bytes) -> bool:
         try:
             return stat.S_ISDIR(self._stat(path).st_mode)
+        except (OSError, ValueError):
+            return False
+
+    def _is_there(self, path: str) -> bool:
+        try:
+            self._stat(path, follow_symlinks=False)
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def _is_file(self, path: str | bytes) -> bool:
+        try:
+            return stat.S_ISREG(self._stat(path, follow_symlinks=False).st_mode)
         except (OSError, ValueError):
             return False
 
@@ -247,6 +267,14 @@ class Audit:
                 self.observed.files.add(source)
         elif not _is_system(path):
             self.observed.files.add(_absolute(path))
+
+
+def _is_about_kind(frame: types.FrameType) -> bool:
+    """Whether what asks for a file's state tells nobody more than what kind of file it is."""
+    if frame.f_code.co_name == "stat" and frame.f_back is not None:  # of `pathlib.Path`
+        frame = frame.f_back
+    module = str(frame.f_globals.get("__name__")).partition(".")[0]
+    return frame.f_code.co_name in _ABOUT_KIND and module in _PATHS
 
 
 def _absolute(path: object) -> str:

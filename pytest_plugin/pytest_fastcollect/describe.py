@@ -130,9 +130,9 @@ class Describe:
         found = dataclasses.replace(request, inherited=[], streams=streams, **process)
         self._say({"request": protocol.to_json(found), "root": str(config.rootpath)})
 
-    def ended(self) -> NoReturn:
+    def ended(self, error: BaseException | None) -> NoReturn:
         """The run would have ended before it could be handed over."""
-        self._say({"cold": "nothing to run"})
+        self._say({"cold": f"it ends before it is described ({error!r})"})
 
     def _say(self, answer: dict[str, Any]) -> NoReturn:
         with contextlib.suppress(OSError):

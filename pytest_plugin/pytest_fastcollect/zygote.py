@@ -352,7 +352,7 @@ class Run:
     def end(self, error: BaseException | None) -> None:
         """The last word before the process ends as Python ends, by `error` if there is one."""
         if self.ahead is not None:
-            self.ahead.ended()
+            self.ahead.ended(error)
         if error is None:
             _announce(self.channel, 0)
         elif isinstance(error, SystemExit):

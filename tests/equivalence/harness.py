@@ -60,13 +60,20 @@ class Bench:
         }
         return {**env, "COLUMNS": "100", "FASTCOLLECT_DIR": str(self.directory), **self.extra_env}
 
+    @property
+    def scratch(self) -> Path:
+        """Where reports are written: pytest prints it, in a line that is as wide as it is long."""
+        scratch = self.directory.with_name(f"{self.directory.name}-report")
+        scratch.mkdir(parents=True, exist_ok=True)
+        return scratch
+
     def pytest(self, *args: str) -> Result:
-        """`pytest` as a person types it."""
-        return verify.run(self.project, args, self.env)
+        """`pytest` as a person types it, again and again."""
+        return verify.run(self.project, args, self.env, scratch=self.scratch)
 
     def cold(self, *args: str) -> Result:
         """The oracle."""
-        return verify.run_cold(self.project, args, self.env)
+        return verify.run_cold(self.project, args, self.env, self.scratch)
 
     def fastcollect(self, *args: str) -> subprocess.CompletedProcess[str]:
         """The `fastcollect` command."""

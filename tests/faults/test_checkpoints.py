@@ -139,7 +139,8 @@ def test_zygote_killed_then_edited(warm: SmallBench) -> None:
 
 def test_killed_in_the_hand_over(warm: SmallBench) -> None:
     """Between the server's answer and the fork: the caller runs cold, once."""
-    pid = warm.checkpoint_pids()["modules"]
+    points = warm.checkpoint_pids()
+    pid = points.get("collected", points["modules"])
     os.kill(pid, signal.SIGSTOP)
     warm.served_warm()
     env = {**warm.env, "FASTCOLLECT_TOP_LEVEL": str(os.getpid())}

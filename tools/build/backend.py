@@ -1,7 +1,7 @@
 """Build backend: maturin's, with the native `fastcollect` command among the wheel's scripts.
 
-maturin builds either an extension module or binaries from one crate; the command is a crate of its own
-because it must start without Python.
+maturin builds either an extension module or binaries from one crate; the command is a crate of its
+own because it must start without Python.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = [
 
 _ROOT = Path(__file__).parents[2]
 _SCRIPTS = _ROOT / "target" / "fastcollect_lsp.data" / "scripts"
-"""Below what `tool.maturin.data` names, which maturin wants to be there for its metadata as well."""
+"""Below what `tool.maturin.data` names, which has to be there for the metadata as well."""
 _SCRIPTS.mkdir(parents=True, exist_ok=True)
 
 

@@ -2,14 +2,20 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::SystemTime;
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use super::lock;
 use super::stat::{FileState, Missing};
 
 /// The state of a file of which only the first bytes count: what follows them may be edited.
+///
+/// Of no bytes at all it says whether there is a file, a directory or nothing.
 #[derive(Debug)]
 pub struct PrefixState {
     bytes: Result<Box<[u8]>, Missing>,
@@ -64,7 +70,13 @@ fn settled(state: FileState) -> Option<FileState> {
 
 fn read(path: &Path, length: u64) -> io::Result<Box<[u8]>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(length).read_to_end(&mut bytes)?;
+    // Without waiting for anybody to write to what has become a pipe.
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(Errno::ISDIR.into());
+    }
+    file.take(length).read_to_end(&mut bytes)?;
     Ok(bytes.into_boxed_slice())
 }
 
@@ -84,9 +96,15 @@ mod tests {
         assert!(state.holds(&path));
         write("import numpi\nx = 1\n");
         assert!(!state.holds(&path));
+        let kind = PrefixState::of(&path, 0);
         write("import num");
+        assert!(kind.holds(&path), "it is still a file");
         assert!(!state.holds(&path));
         std::fs::remove_file(&path).expect("removed");
+        assert!(!kind.holds(&path));
+        std::fs::create_dir(&path).expect("created");
+        assert!(!kind.holds(&path), "a directory is no file");
+        std::fs::remove_dir(&path).expect("removed");
         assert!(!state.holds(&path));
         write("import numpy\n");
         assert!(state.holds(&path));
