@@ -23,7 +23,7 @@ from .protocol import Hello, NativeRequest, RunRequest
 from .records import read_records
 from .rendezvous import Place
 from .status import Status, to_json
-from .warm import Warm, max_runs
+from .warm import Decision, Warm, max_runs
 
 if TYPE_CHECKING:
     from .following import Following
@@ -192,8 +192,9 @@ class Server:
                 return
             if len(fds) != protocol.RUN_FDS:
                 raise protocol.ProtocolError(f"{len(fds)} descriptors came with a run")
+            decided = None
             if native:
-                request = await self._described(protocol.parse_native_request(message))
+                request, decided = await self._described(protocol.parse_native_request(message))
             else:
                 request = protocol.parse_run_request(message)
             if self._runs is not None:
@@ -202,7 +203,7 @@ class Server:
             async def tell(text: str) -> None:
                 await _send(sock, {"waiting": text})
 
-            answer = await self.warm.serve(request, fds, tell)
+            answer = await self.warm.serve(request, fds, tell, decided)
         except natively.Undescribed as undescribed:
             log.info("a native run is left to pytest: %s", undescribed)
             await _send(sock, {"served": "cold", "reason": str(undescribed)})
@@ -214,12 +215,12 @@ class Server:
             self._runs.decided(request.run, answer["served"])
         await _send(sock, {**answer, "run": request.run} if request.run else answer)
 
-    async def _described(self, native: NativeRequest) -> RunRequest:
+    async def _described(self, native: NativeRequest) -> tuple[RunRequest, Decision | None]:
         """Raises Undescribed."""
-        request = await asyncio.to_thread(self.warm.recall, native)
-        if request is not None:
-            return request
-        return await natively.describe(self.warm, native, self.place.root)
+        recalled = await asyncio.to_thread(self.warm.recall, native)
+        if recalled is not None:
+            return recalled
+        return await natively.describe(self.warm, native, self.place.root), None
 
     async def _report(
         self, hello: Hello, sock: socket.socket, reader: protocol.FrameReader

@@ -98,12 +98,13 @@ class Sessions:
             self._wake.set()
 
     def recall(self, native: NativeRequest) -> RunRequest | None:
-        """What a run of the native command was when it came from pytest itself, if everything about
-        its process is the same; its files are to be proven."""
-        for wanted in self._wanted.values():
-            if _is_same(wanted.request, native):
-                return dataclasses.replace(wanted.request, env=native.env)
-        return None
+        """A run that is known, of the same process as this one of the native command: the same
+        command, else one that differs from it in nothing but which tests of a file it names. Its
+        files are to be proven."""
+        known = [one.request for one in self._wanted.values() if _is_same(one.request, native)]
+        same = (request for request in known if request.argv == native.argv)
+        found = next(same, known[-1] if known else None)
+        return None if found is None else dataclasses.replace(found, env=native.env)
 
     def find(self, request: RunRequest) -> tuple[Checkpoint | None, str | None]:
         """The session of a command as it is now; else why there is none, where that is known.
@@ -178,13 +179,20 @@ class Sessions:
             point.link.close()
 
 
+def _file(argument: str) -> str:
+    """Of a node id, what decides which modules are imported (`runkey`)."""
+    path, colons, _ = argument.partition("::")
+    return path + colons if not argument.startswith("-") else argument
+
+
 def _is_same(request: RunRequest, native: NativeRequest) -> bool:
     known = json.loads(request.identity)
     return (
-        all(
+        list(map(_file, request.argv)) == list(map(_file, native.argv))
+        and all(
             getattr(request, name) == getattr(native, name)
             for name in (
-                "argv", "cwd", "umask", "ignored_signals", "blocked_signals", "rlimits", "nice",
+                "cwd", "umask", "ignored_signals", "blocked_signals", "rlimits", "nice",
                 "affinity",
             )
         )

@@ -169,25 +169,41 @@ class Warm:
         candidates = self.pool.candidates(request.key)
         return next((one for one in candidates if self._doubt(one, request) is None), None)
 
-    def recall(self, native: NativeRequest) -> RunRequest | None:
-        """A run of the native command whose session is there, and proven. Blocks meanwhile."""
-        request = self.sessions.recall(native)
-        if request is None or self.sessions.find(request)[0] is None:
+    def recall(self, native: NativeRequest) -> tuple[RunRequest, Decision | None] | None:
+        """What a run of the native command is, and what it is served, where its session is there
+        and proven; only what it is, where that is known of one that differs in its test alone.
+
+        Blocks meanwhile.
+        """
+        known = self.sessions.recall(native)
+        if known is None:
             return None
-        return request
+        began = time.perf_counter()
+        session = self.sessions.find(known)[0]
+        if session is None:
+            return None
+        proof_ms = (time.perf_counter() - began) * 1000
+        if known.argv == native.argv:
+            return known, Decision(session, session.name, record=False, proof_ms=proof_ms)
+        orig_argv = [*known.orig_argv[: -len(known.argv)], *native.argv]
+        return dataclasses.replace(known, argv=native.argv, orig_argv=orig_argv), None
 
     async def serve(
-        self, request: RunRequest, fds: list[int], tell: Callable[[str], Awaitable[None]]
+        self,
+        request: RunRequest,
+        fds: list[int],
+        tell: Callable[[str], Awaitable[None]],
+        decided: Decision | None = None,
     ) -> dict[str, Any]:
         """Decide and, if warm, have the run forked. The answer for the caller.
 
-        `tell` has the caller say why it has to wait.
+        `tell` has the caller say why it has to wait; `decided`: a decision of this very moment.
         """
         self.warming.asked()
         if not await self._await_turn(tell):
             decision = Decision(None, f"{len(self.active)} runs are going on", record=False)
         else:
-            decision = await self._decide_or_wait(request)
+            decision = decided or await self._decide_or_wait(request)
         self.warming.environ = request.env
         checkpoint = decision.checkpoint
         if checkpoint is not None:

@@ -36,6 +36,9 @@ UNFORKABLE = (
 )
 """Never checkpointed past."""
 
+QUIET_AT_EXIT = frozenset(("numpy", "pandas"))
+"""Libraries whose C code does nothing at the end of a process that anybody could see."""
+
 HARMLESS_QUESTIONS = frozenset(
     (
         ("opentelemetry.context", "random bytes"),  # keys, unique in their process

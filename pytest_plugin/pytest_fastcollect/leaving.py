@@ -10,6 +10,7 @@ functions called, streams flushed, and the C library's `exit` called, which has 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import io
 import os
@@ -22,6 +23,10 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from . import run_child
+from .known import QUIET_AT_EXIT
+
+_exit_now = os._exit  # as it is before any test may have replaced it
 _SUSPENDED = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 _STREAMS = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__")
 
@@ -72,11 +77,12 @@ def can_be_seen(one: Any) -> bool:
     return not (type(one) is subprocess.Popen and one.returncode is not None)
 
 
-def leave(code: int, before: Iterable[Callable[[], object]]) -> None:
+def leave(code: int, before: Iterable[Callable[[], object]], channel: int) -> None:
     """End this process with an exit code, if nothing can be seen of what is left out; else return:
     the interpreter goes on to its own end.
 
-    `before`: what the collector does not tell of, because it was there before the run.
+    `before`: what the collector does not tell of, because it was there before the run. `channel`:
+    the descriptor to the caller.
     """
     if sys.flags.dev_mode or threading.active_count() > 1 or sys.gettrace() or sys.getprofile():
         return
@@ -91,24 +97,34 @@ def leave(code: int, before: Iterable[Callable[[], object]]) -> None:
                 stream.flush()
     except (OSError, ValueError):
         return  # the interpreter will say what is wrong, and end with 120
-    _exit(code)
+    _exit(code, channel)
 
 
-def _exit(code: int) -> None:
-    if "ctypes" not in sys.modules and not any(map(_is_foreign, list(sys.modules.values()))):
-        os._exit(code)
+def _exit(code: int, channel: int) -> None:
+    if not any(map(_has_end, list(sys.modules.values()))):
+        # The caller need not wait until the kernel has taken the memory apart.
+        run_child.survive_peer(channel)  # what the run leaves running is not ours to kill
+        with contextlib.suppress(OSError):
+            os.write(channel, f"status {code << 8}".encode())
+        _exit_now(code)
     import ctypes
 
     ctypes.PyDLL(None).exit(code)
 
 
-_DYNLOAD = os.path.dirname(os.__file__)
+_DYNLOAD = os.path.dirname(os.__file__) + os.sep
 
 
-def _is_foreign(module: object) -> bool:
-    """Whether it is C code that Python does not bring: that may have something to do at the end."""
+def _has_end(module: object) -> bool:
+    """Whether it is C code that Python does not bring: it may have something to do at the end."""
     try:
-        file = object.__getattribute__(module, "__dict__").get("__file__")
+        namespace = object.__getattribute__(module, "__dict__")
+        file, name = namespace.get("__file__"), namespace.get("__name__")
     except AttributeError:
         return False
-    return isinstance(file, str) and file.endswith(".so") and not file.startswith(_DYNLOAD)
+    return (
+        isinstance(file, str)
+        and file.endswith(".so")
+        and (not file.startswith(_DYNLOAD) or "-packages" in file)
+        and str(name).partition(".")[0] not in QUIET_AT_EXIT
+    )

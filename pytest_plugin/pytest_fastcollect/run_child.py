@@ -145,10 +145,18 @@ def die_with_peer(sock: socket.socket, target: int) -> None:
         fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)
 
 
-def survive_peer(sock: socket.socket) -> None:
+def dies_with_peer(fd: int) -> bool:
+    """Whether `die_with_peer` is in force for a socket."""
+    try:
+        return bool(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ASYNC)
+    except OSError:
+        return False
+
+
+def survive_peer(channel: socket.socket | int) -> None:
     """Undo `die_with_peer`."""
     with contextlib.suppress(AttributeError, OSError):
-        fd = sock.fileno()
+        fd = channel if isinstance(channel, int) else channel.fileno()
         fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_ASYNC)
 
 

@@ -313,6 +313,8 @@ class Checkpoint:
         for run in self._runs.values():
             if run.channel.fileno() == fd and events & (select.POLLHUP | select.POLLERR):
                 poll.unregister(fd)
+                if not run_child.dies_with_peer(fd):
+                    return  # not begun, or over: it ends by itself
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(run.pid, signal.SIGKILL)
 
@@ -358,7 +360,8 @@ class Run:
         elif isinstance(error, SystemExit):
             _announce(self.channel, error.code)
             if isinstance(error.code, int):
-                leaving.leave(int(error.code) & 0xFF, self.stash.finalizers)
+                code = int(error.code) & 0xFF
+                leaving.leave(code, self.stash.finalizers, self.channel)
         else:
             run_child.hide_our_frame()
             if isinstance(error, Exception):
