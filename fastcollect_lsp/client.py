@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from . import __version__, protocol, rendezvous
-from .protocol import Hello, RunRequest
+from .protocol import Hello, NativeRequest, RunRequest
 from .rendezvous import Place
 
 DECISION_TIMEOUT = 5.0
@@ -127,7 +127,9 @@ def wait_for_server(where: Place, timeout: float) -> dict[str, Any]:
     raise Unavailable(f"the server did not start within {timeout:.0f} s; see {where.log}")
 
 
-def hand_over(where: Place, request: RunRequest) -> Cold:  # noqa: RET503
+def hand_over(  # noqa: RET503
+    where: Place, request: RunRequest | NativeRequest, kind: str = "run"
+) -> Cold:
     """Hand this run to the server. Returns only if it has to be cold; else this process ends as the
     run did, with its exit status or by its signal.
 
@@ -135,13 +137,13 @@ def hand_over(where: Place, request: RunRequest) -> Cold:  # noqa: RET503
     after it we never run the tests ourselves.
     """
     try:
-        hello = Hello(kind="run", version=__version__, pid=os.getpid())
+        hello = Hello(kind=kind, version=__version__, pid=os.getpid())
         connection = open_connection(where, hello, DECISION_TIMEOUT)
     except Unavailable as error:
         return Cold(str(error))
     if connection is None:
         return Cold("no server yet", starting=True)
-    inherited = request.inherited
+    inherited = request.inherited if isinstance(request, RunRequest) else []
     if len(inherited) > protocol.MAX_INHERITED:
         connection.close()
         return Cold(f"{len(inherited)} descriptors are open")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
+
+from .digest import blake2b
 
 _SUFFIXES = (".py", ".toml", ".ini", ".cfg", ".rst", ".txt", ".md")
 
@@ -22,7 +23,7 @@ def digest(directory: str) -> str:
                     names.append(entry.name)
     except OSError as error:
         names = [str(error.errno)]
-    return hashlib.blake2b(os.fsencode("\0".join(sorted(names))), digest_size=8).hexdigest()
+    return blake2b(os.fsencode("\0".join(sorted(names))), digest_size=8).hexdigest()
 
 
 def holds(listings: Mapping[str, str]) -> bool:

@@ -137,7 +137,7 @@ class Hello:
     """First frame on the public socket: who calls, and for what."""
 
     kind: str
-    """run | native | report | editor | status | stop | warm | recorded"""
+    """run | native | recall | report | editor | status | stop | warm | recorded"""
     version: str
     """Version of the caller's distribution; a server of another version steps aside."""
     pid: int = 0
@@ -219,10 +219,13 @@ class Endpoint:
 
 @dataclasses.dataclass(frozen=True)
 class NativeRequest:
-    """A run as the native command knows it, which is no Python (`rust_scanner/native`)."""
+    """A run as the native command knows it, which is no Python (`rust_scanner/native`); and pytest,
+    before it has read its options (`pytest_fastcollect.early`)."""
 
     argv: list[str]
     """As `sys.argv` would be: pytest's console script first."""
+    orig_argv: list[str]
+    """As `sys.orig_argv` would be."""
     python: str
     """The interpreter by the name that the script is for."""
     cwd: str

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import socket
 import stat
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from .digest import blake2b
 
 _SUN_PATH_MAX = 107 if sys.platform == "linux" else 103
 
@@ -79,10 +80,46 @@ def interpreter_id(executable: str, prefix: str) -> str:
 def place(root: str, interpreter: str | None = None) -> Place:
     """The rendezvous for a root (pytest's rootdir, absolute); default interpreter: this one."""
     interpreter = interpreter or interpreter_id(sys.executable, sys.prefix)
-    name = hashlib.blake2b(
+    name = blake2b(
         os.fsencode(f"{os.path.realpath(root)}\0{interpreter}"), digest_size=8
     ).hexdigest()
     return Place(root=root, interpreter=interpreter, directory=base_directory() / name)
+
+
+def _command_link(argv: Sequence[str], cwd: str) -> Path:
+    text = "\0".join([cwd, sys.prefix, *argv])
+    name = blake2b(os.fsencode(text), digest_size=12).hexdigest()
+    return base_directory() / "commands" / name
+
+
+def known_command(argv: Sequence[str], cwd: str) -> Path | None:
+    """The directory of the server that may know a command; a hint, found without its root."""
+    try:
+        name = os.readlink(_command_link(argv, cwd))
+    except OSError:
+        return None
+    return None if "/" in name else base_directory() / name
+
+
+def note_command(where: Place, argv: Sequence[str], cwd: str) -> None:
+    """Have `known_command` find this server. Raises OSError."""
+    link = _command_link(argv, cwd)
+    link.parent.mkdir(mode=0o700, exist_ok=True)
+    fresh = link.with_name(f"{link.name}.{os.getpid()}")
+    with contextlib.suppress(FileNotFoundError):
+        fresh.unlink()
+    fresh.symlink_to(where.directory.name)
+    fresh.replace(link)
+
+
+def forget_commands(where: Place) -> None:
+    """Take away what `note_command` has left of this server."""
+    with contextlib.suppress(OSError):
+        for link in (base_directory() / "commands").iterdir():
+            with contextlib.suppress(OSError):
+                if os.readlink(link) == where.directory.name:
+                    link.unlink()
+        (base_directory() / "commands").rmdir()
 
 
 def secure(directory: Path) -> None:
@@ -235,6 +272,7 @@ def remove(where: Place) -> None:
         for path in where.records.iterdir():
             path.unlink()
         where.records.rmdir()
+    forget_commands(where)
     with contextlib.suppress(OSError):
         where.directory.rmdir()
         where.directory.parent.rmdir()

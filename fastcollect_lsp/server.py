@@ -47,7 +47,9 @@ class Server:
         self.place = place
         spare = os.environ.get("FASTCOLLECT_START_METHOD") == "spare"
         environ = dict(os.environ)
-        self.warm = Warm(environ, spare=spare, max_runs=max_runs(environ))
+        self.warm = Warm(
+            environ, on_session=self._note_command, spare=spare, max_runs=max_runs(environ)
+        )
         self.clients = 0
         self._began = time.monotonic()
         self._used = time.monotonic()
@@ -58,6 +60,12 @@ class Server:
         self._runs: Runs | None = None
         self._following: Following | None = None
         self._farewells: list[socket.socket] = []
+
+    def _note_command(self, request: RunRequest) -> None:
+        try:
+            rendezvous.note_command(self.place, request.argv, request.cwd)
+        except OSError as error:
+            log.info("a command was not noted: %s", error)
 
     async def run(self, listener: socket.socket) -> None:
         """Serve until stopped or idle for too long."""
@@ -154,8 +162,8 @@ class Server:
             await _send(sock, {"served": "cold", "reason": f"the server was v{__version__}"})
             self._stopping.set()
             return
-        if hello.kind in ("run", "native"):
-            await self._run(sock, reader, native=hello.kind == "native")
+        if hello.kind in ("run", "native", "recall"):
+            await self._run(sock, reader, hello.kind)
         elif hello.kind == "report":
             await self._report(hello, sock, reader)
         elif hello.kind == "status":
@@ -184,7 +192,7 @@ class Server:
         if not self.warm.active:
             await self.warm.sessions.idle.wait()
 
-    async def _run(self, sock: socket.socket, reader: protocol.FrameReader, native: bool) -> None:
+    async def _run(self, sock: socket.socket, reader: protocol.FrameReader, kind: str) -> None:
         message = await asyncio.wait_for(next_frame(sock, reader), protocol.HANDSHAKE_TIMEOUT)
         fds = reader.take_fds()
         try:
@@ -193,8 +201,9 @@ class Server:
             if len(fds) != protocol.RUN_FDS:
                 raise protocol.ProtocolError(f"{len(fds)} descriptors came with a run")
             decided = None
-            if native:
-                request, decided = await self._described(protocol.parse_native_request(message))
+            if kind != "run":
+                native = protocol.parse_native_request(message)
+                request, decided = await self._described(native, only_known=kind == "recall")
             else:
                 request = protocol.parse_run_request(message)
             if self._runs is not None:
@@ -205,7 +214,7 @@ class Server:
 
             answer = await self.warm.serve(request, fds, tell, decided)
         except natively.Undescribed as undescribed:
-            log.info("a native run is left to pytest: %s", undescribed)
+            log.info("left to pytest: %s", undescribed)
             await _send(sock, {"served": "cold", "reason": str(undescribed)})
             return
         finally:
@@ -215,11 +224,15 @@ class Server:
             self._runs.decided(request.run, answer["served"])
         await _send(sock, {**answer, "run": request.run} if request.run else answer)
 
-    async def _described(self, native: NativeRequest) -> tuple[RunRequest, Decision | None]:
+    async def _described(
+        self, native: NativeRequest, only_known: bool
+    ) -> tuple[RunRequest, Decision | None]:
         """Raises Undescribed."""
         recalled = await asyncio.to_thread(self.warm.recall, native)
-        if recalled is not None:
+        if recalled is not None and (recalled[1] is not None or not only_known):
             return recalled
+        if only_known:
+            raise natively.Undescribed("not known")
         return await natively.describe(self.warm, native, self.place.root), None
 
     async def _report(

@@ -68,6 +68,7 @@ class Sessions:
     on_event: Callable[[dict[str, Any]], None]
     """Called with what sessions tell about runs."""
     on_change: Callable[[], None]
+    on_made: Callable[[RunRequest], None]
     busy: Callable[[], bool]
     """Whether there is something more urgent to do."""
     idle: asyncio.Event = field(default_factory=asyncio.Event)
@@ -173,6 +174,7 @@ class Sessions:
         if key in self._wanted:
             self._drop(key)
             self.points[key] = point
+            self.on_made(wanted.request)
             elapsed_ms = (time.monotonic() - began) * 1000
             log.info("%s after %.0f ms: pid %d", point.name, elapsed_ms, point.pid)
         else:
@@ -188,7 +190,8 @@ def _file(argument: str) -> str:
 def _is_same(request: RunRequest, native: NativeRequest) -> bool:
     known = json.loads(request.identity)
     return (
-        list(map(_file, request.argv)) == list(map(_file, native.argv))
+        list(map(_file, request.orig_argv)) == list(map(_file, native.orig_argv))
+        and list(map(_file, request.argv)) == list(map(_file, native.argv))
         and all(
             getattr(request, name) == getattr(native, name)
             for name in (

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 GATHER_S = 0.1
-"""Seconds for which files that a run has collected are gathered: each change costs an editor a look at the
-whole tree."""
+"""Seconds for which files that a run has collected are gathered: each change costs an editor a look
+at the whole tree."""
 
 Listener = Callable[[TreeChange], None]
 

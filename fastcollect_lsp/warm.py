@@ -81,6 +81,8 @@ class Warm:
     environ: dict[str, str]
     listeners: list[Callable[[], None]] = field(default_factory=list)
     """Called after every change of what `status` shows."""
+    on_session: Callable[[RunRequest], None] = lambda _: None
+    """Called with each run whose session has been collected ahead of time."""
     pool: Pool = field(default_factory=Pool)
     last_run: LastRun | None = None
     runs: collections.Counter[str] = field(default_factory=collections.Counter)
@@ -105,7 +107,12 @@ class Warm:
             self.pool, self.environ, self._on_event, self._changed, spare=self.spare
         )
         self.sessions = Sessions(
-            self.pool.sessions, self._session_parent, self._on_event, self._changed, self._is_busy
+            self.pool.sessions,
+            self._session_parent,
+            self._on_event,
+            self._changed,
+            self.on_session,
+            self._is_busy,
         )
 
     def _is_busy(self) -> bool:

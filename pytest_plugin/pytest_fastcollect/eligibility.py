@@ -45,6 +45,11 @@ def judge(config: pytest.Config, auto: bool | None, *, vouched: bool = False) ->
     return Verdict(cold=_observer() or _measuring(config) or _in_background())
 
 
+def judge_early() -> bool:
+    """Whether this run may be handed over, as far as that does not depend on its options."""
+    return not (_is_program(None) or _is_nested() or _observer() or _in_background())
+
+
 def judge_natively(config: pytest.Config) -> str | None:
     """Why a run that the native command has asked for has to be cold; what concerns the command's
     own process, it has looked at itself."""
@@ -57,9 +62,9 @@ def judge_natively(config: pytest.Config) -> str | None:
     return _observer() or _measuring(config)
 
 
-def _is_program(config: pytest.Config) -> bool:
+def _is_program(config: pytest.Config | None) -> bool:
     """Whether `pytest.main()` was called by a program rather than by the console script or `-m`."""
-    if config.invocation_params.plugins:
+    if config is not None and config.invocation_params.plugins:
         return True
     frame: FrameType | None = sys._getframe()
     while frame is not None and frame.f_code.co_name not in _ENTRY_POINTS:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import random
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
+
+from fastcollect_lsp.digest import blake2b
 
 from .modules import peek
 
@@ -61,7 +62,7 @@ class Draws:
             if name in before and before[name][0] == state:
                 continue
             key = f"{index}:{name}"
-            digest = hashlib.blake2b(repr(state).encode(), digest_size=8).hexdigest()
+            digest = blake2b(repr(state).encode(), digest_size=8).hexdigest()
             self.found[key] = digest
             if self._probed.get(key) == digest:
                 restore.append(again)
@@ -108,7 +109,7 @@ class SessionDraws:
         return restore
 
     def _as_probed(self, key: str, state: object) -> bool:
-        digest = hashlib.blake2b(repr(state).encode(), digest_size=8).hexdigest()
+        digest = blake2b(repr(state).encode(), digest_size=8).hexdigest()
         self.found[key] = digest
         return self._probed is None or self._probed.get(key) == digest
 

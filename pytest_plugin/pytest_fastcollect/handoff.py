@@ -9,15 +9,15 @@ import secrets
 import signal
 import stat
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 import pytest
 
 from fastcollect_lsp import client, protocol, rendezvous
-from fastcollect_lsp.protocol import Record, RunRequest, Stream
+from fastcollect_lsp.protocol import Endpoint, NativeRequest, Record, RunRequest, Stream
 from fastcollect_lsp.rendezvous import Place
 
-from .identity import identity
+from .identity import identity, namespaces
 from .runkey import run_key
 
 _LIMITS = [name for name in dir(resource) if name.startswith("RLIMIT_")]
@@ -38,21 +38,48 @@ def run_request(config: pytest.Config, run: str) -> RunRequest:
         sys_path=_path_before_pytest(config),
         identity=identified,
         umask=umask,
-        ignored_signals=[
-            int(number)
-            for number in signal.valid_signals()
-            if signal.getsignal(number) is signal.SIG_IGN
-        ],
-        blocked_signals=[int(n) for n in signal.pthread_sigmask(signal.SIG_BLOCK, [])],
-        rlimits={name: list(resource.getrlimit(getattr(resource, name))) for name in _LIMITS},
-        nice=os.getpriority(os.PRIO_PROCESS, 0),
-        affinity=sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
+        **_of_kernel(),
         streams=[_stream(0, sys.stdin), _stream(1, sys.stdout), _stream(2, sys.stderr)],
         key=run_key(config),
         executables=[sys.executable, getattr(sys, "_base_executable", sys.executable)],
         inherited=client.inherited(),
         run=run,
     )
+
+
+def native_request() -> NativeRequest:
+    """This process as it is when pytest has only begun; what it is to run, the server may know."""
+    environ = dict(os.environ)
+    environ.pop("PYTEST_VERSION", None)
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return NativeRequest(
+        argv=list(sys.argv),
+        orig_argv=list(sys.orig_argv),
+        python=sys.executable,
+        cwd=os.getcwd(),
+        env=environ,
+        umask=umask,
+        **_of_kernel(),
+        streams=[Endpoint(*endpoint(fd)) for fd in range(3)],
+        user=[list(os.getresuid()), list(os.getresgid()), sorted(os.getgroups())],
+        namespaces=namespaces(),
+    )
+
+
+def _of_kernel() -> dict[str, Any]:
+    """What both requests say of this process in the same words."""
+    return {
+        "ignored_signals": [
+            int(number)
+            for number in signal.valid_signals()
+            if signal.getsignal(number) is signal.SIG_IGN
+        ],
+        "blocked_signals": [int(n) for n in signal.pthread_sigmask(signal.SIG_BLOCK, [])],
+        "rlimits": {name: list(resource.getrlimit(getattr(resource, name))) for name in _LIMITS},
+        "nice": os.getpriority(os.PRIO_PROCESS, 0),
+        "affinity": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
+    }
 
 
 def _path_before_pytest(config: pytest.Config) -> list[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
 
 import pytest
+
+from fastcollect_lsp.digest import blake2b
 
 from .known import READ_AT_EACH_USE, STARTUP_VARIABLES
 from .startup import startup_state
@@ -43,7 +44,7 @@ def identity(environ: dict[str, str]) -> str:
 
 
 def _digest(value: object) -> str:
-    return hashlib.blake2b(json.dumps(value).encode(), digest_size=8).hexdigest()
+    return blake2b(json.dumps(value).encode(), digest_size=8).hexdigest()
 
 
 def interpreter_options() -> list[str]:

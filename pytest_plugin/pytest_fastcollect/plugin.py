@@ -10,7 +10,10 @@ import pytest
 
 from fastcollect_lsp import __version__
 
+from . import early
 from .state import STATE, Active, State
+
+early.hand_over()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

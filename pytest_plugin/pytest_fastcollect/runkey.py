@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 import json
 import os
 import sys
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from fastcollect_lsp.digest import blake2b
 from fastcollect_lsp.protocol import RunKey
 
 # Options of pytest itself that change neither which modules are imported nor the conditions of
@@ -68,7 +68,7 @@ def _digest(path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        return f"{path} {hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()}"
+        return f"{path} {blake2b(path.read_bytes(), digest_size=16).hexdigest()}"
     except OSError as error:
         return f"{path} {error.errno}"
 

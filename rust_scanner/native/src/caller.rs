@@ -17,6 +17,7 @@ use crate::place::Installation;
 #[derive(Serialize)]
 pub struct NativeRequest {
     argv: Vec<String>,
+    orig_argv: Vec<String>,
     python: String,
     cwd: String,
     env: BTreeMap<String, String>,
@@ -84,9 +85,12 @@ pub fn describe(installation: &Installation, arguments: &[String]) -> Option<Nat
         return None;
     }
     let script = text(installation.script.as_os_str())?;
+    let python = text(installation.python.as_os_str())?;
+    let argv: Vec<String> = std::iter::once(script).chain(arguments.iter().cloned()).collect();
     Some(NativeRequest {
-        argv: std::iter::once(script).chain(arguments.iter().cloned()).collect(),
-        python: text(installation.python.as_os_str())?,
+        orig_argv: std::iter::once(python.clone()).chain(argv.iter().cloned()).collect(),
+        argv,
+        python,
         cwd: text(std::env::current_dir().ok()?.as_os_str())?,
         env,
         umask: umask(),
