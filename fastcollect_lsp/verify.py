@@ -29,6 +29,7 @@ _VARIABLE = [
     (re.compile(r"\bin \d+\.\d+s( \(\d+:\d\d:\d\d\))?"), "in <time>"),
     (re.compile(r"\d+\.\d+ ?(s|ms|us|seconds)\b"), "<time>"),
     (re.compile(r"(?m)^=+ (.*?) =+$"), r"== \1 =="),
+    (re.compile(r"(?m)^-+ (generated xml file: <report>) -+$"), r"-- \1 --"),
     (re.compile(r"0x[0-9a-fA-F]{6,}"), "<address>"),
     (re.compile(r"/pytest-\d+/"), "/pytest-<n>/"),
 ]
