@@ -6,7 +6,7 @@ import ast
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +27,26 @@ class PlainClient:
         self.lsp = client
         self.capabilities: types.ServerCapabilities
         self.lens_refreshes = 0
+        self._told = asyncio.Event()
+        """Set when the server sends anything but an answer."""
+        self._listen()
+
+    def _listen(self) -> None:
+        protocol = self.lsp.protocol
+        handle = protocol.handle_message
+
+        def handle_and_tell(message: Any) -> None:
+            handle(message)
+            if hasattr(message, "method"):
+                self._told.set()
+
+        protocol.handle_message = handle_and_tell  # type: ignore[method-assign]
+
+    async def _wait_until_told(self, deadline: float, what: str) -> None:
+        try:
+            await asyncio.wait_for(self._told.wait(), deadline - time.monotonic())
+        except asyncio.TimeoutError:
+            raise AssertionError(f"never happened: {what}") from None
 
     def path(self, name: str) -> Path:
         return self.bench.root / name
@@ -98,21 +118,29 @@ class PlainClient:
     async def until(self, condition: Callable[[], T], what: str = "") -> T:
         """The first true value of a condition on what the server sends."""
         deadline = time.monotonic() + HANG
+        self._told.clear()
         while not (value := condition()):
-            assert time.monotonic() < deadline, f"never happened: {what or condition}"
-            await asyncio.sleep(0.01)
+            await self._wait_until_told(deadline, what or str(condition))
+            self._told.clear()
         return value
+
+    async def asking(self, question: Callable[[], Awaitable[T]], what: str) -> T:
+        """The first true answer to a question that is asked again whenever the server speaks."""
+        deadline = time.monotonic() + HANG
+        self._told.clear()  # before asking: what is told meanwhile may be about it
+        while not (answer := await question()):
+            await self._wait_until_told(deadline, what)
+            self._told.clear()
+        return answer
 
     async def ran(self, name: str, line: int, starts: str) -> str:
         """Wait for an outcome that begins like this among the lenses of a line."""
-        deadline = time.monotonic() + HANG
-        while True:
+
+        async def outcome() -> str:
             titles = await self.titles(name, line)
-            for title in titles:
-                if title.startswith(starts):
-                    return title
-            assert time.monotonic() < deadline, f"line {line} has {titles}"
-            await asyncio.sleep(0.02)
+            return next((title for title in titles if title.startswith(starts)), "")
+
+        return await self.asking(outcome, f"{starts} at line {line}")
 
     def progress(self) -> list[Any]:
         """All that was reported of work in progress."""

@@ -15,7 +15,7 @@ from lsprotocol import types
 from plain_clients import PlainClient, plain_client
 from pygls.exceptions import JsonRpcException
 
-from tests.support import Shared, SmallBench, small_bench
+from tests.support import Shared, SmallBench, eventually, small_bench
 
 pytestmark = pytest.mark.asyncio
 
@@ -233,7 +233,7 @@ async def test_progress_is_cancelled(kept: SmallBench) -> None:
     (kept.root / "begun").unlink(missing_ok=True)
     async with plain_client(kept) as client:
         await client.do("fastcollect.run", "test_sleeps.py")
-        await client.until((kept.root / "begun").exists)
+        await asyncio.to_thread(eventually, (kept.root / "begun").exists, "it has begun")
         await client.until(client.progress)
         (token,) = client.lsp.progress_reports
         client.lsp.window_work_done_progress_cancel(types.WorkDoneProgressCancelParams(token))
@@ -241,7 +241,7 @@ async def test_progress_is_cancelled(kept: SmallBench) -> None:
         # And by command.
         (kept.root / "begun").unlink()
         started = await client.do("fastcollect.runLast")
-        await client.until((kept.root / "begun").exists)
+        await asyncio.to_thread(eventually, (kept.root / "begun").exists, "it has begun")
         assert "Cancel runs" in await client.actions("test_sleeps.py", 4)
         assert await client.do("fastcollect.cancel", run_id(started))
         await client.until(lambda: len(client.lsp.progress_reports) == 2)
@@ -276,7 +276,7 @@ async def test_output_is_shown(kept: SmallBench) -> None:
         assert "1 failed, 1 passed" in text_of(shown)
         path = Path(urlsplit(shown.uri).path)
         assert path.parent.stat().st_mode & 0o777 == 0o700
-    await client.until(lambda: not path.exists(), "the file is gone with the editor")
+    await asyncio.to_thread(eventually, lambda: not path.exists(), "the file gone with the editor")
 
 
 async def test_simple_client_is_told_by_messages(kept: SmallBench) -> None:
@@ -337,10 +337,6 @@ async def test_hints_where_they_are_wanted(kept: SmallBench) -> None:
         assert await hints(client) == []
         client.lsp.set_configuration({"inlayHints": True}, section="fastcollect")
         client.lsp.workspace_did_change_configuration(types.DidChangeConfigurationParams(None))
-        deadline = 100
-        while not await hints(client) and deadline:
-            deadline -= 1
-            await asyncio.sleep(0.05)
-        assert await hints(client)
+        await client.asking(lambda: hints(client), "hints again")
     async with plain_client(kept) as client:
         assert await hints(client) == []
