@@ -15,7 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .runs import Refused, Run, Runs, Wanted
+from .run import Refused, Run, Wanted
+from .runs import Runs
 from .tree import ProjectTree
 from .warm import Warm
 

@@ -10,16 +10,17 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import client, coverage, protocol, reports
 from .editor import wire
-from .editor.outcomes import Outcomes, Result, clean, exact_items
+from .editor.outcomes import Result
+from .findings import Findings
 from .launch import INTERRUPT_TIMEOUT, Launched
 from .rendezvous import Place
+from .run import Listener, Progress, Refused, Run, Wanted
 
 if TYPE_CHECKING:
     from .tree import ProjectTree
@@ -41,78 +42,13 @@ MOST_MEASUREMENTS = 4
 _numbers = itertools.count(1)
 
 
-class Refused(Exception):
-    """A run cannot be begun; the text says why."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A run that an editor asks for."""
-
-    id: str
-    kind: str
-    include: Sequence[str] | None
-    exclude: Sequence[str]
-    args: Sequence[str]
-    environ: Mapping[str, str]
-
-
-@dataclass(eq=False)
-class Run:
-    """One run, from its first report (or from its start, if we start it) to its last."""
-
-    id: str
-    kind: str
-    origin: str
-    args: Sequence[str] = ()
-    exclude: Sequence[str] = ()
-    hidden: bool = False
-    """Of no interest to editors but for what it collects."""
-    outcomes: Outcomes = field(default_factory=Outcomes)
-    process: Launched | None = None
-    child: int | None = None
-    """Pid of the process that runs the tests, where that is not `process` itself."""
-    served: asyncio.Future[str] | None = None
-    debug: asyncio.Future[wire.DebugAddress] | None = None
-    exit: int | None = None
-    trouble: str | None = None
-    connected: bool = False
-    """Its reports have begun to come."""
-    quiet: asyncio.Event = field(default_factory=asyncio.Event)
-    """Its reports are over."""
-    seq: int = 0
-    pending: list[wire.RunEvent] = field(default_factory=list)
-    environ: Mapping[str, str] = field(default_factory=dict)
-    data: Path | None = None
-    """Where it leaves its coverage."""
-    measured: coverage.Measured | None = None
-    began_ns: int = 0
-    collected: set[str] = field(default_factory=set)
-    """Files (absolute) of which it is known what pytest makes of them."""
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def decide(self, served: str) -> None:
-        """It is known now how the run is served."""
-        if self.served is not None and not self.served.done():
-            self.served.set_result(served)
-
-
-class Listener:
-    """What wants to hear of runs. All its methods are called in the event loop's thread."""
-
-    def started(self, run: Run) -> None:
-        """A run has begun."""
-
-    def progress(self, run: Run, progress: wire.RunProgress) -> None:
-        """Something has happened in it."""
-
-
 class Runs:
     """All runs of one project that anybody looks at, and what became of its tests last."""
 
     def __init__(self, place: Place, tree: ProjectTree) -> None:
         self.place = place
         self.tree = tree
+        self._findings = Findings(tree)
         self.listeners: list[Listener] = []
         self.going: dict[str, Run] = {}
         self.latest: dict[wire.NodeId, Result] = {}
@@ -293,7 +229,7 @@ class Runs:
 
     def _take(self, run: Run, report: reports.Report) -> None:
         if isinstance(report, reports.FileCollected):
-            self._collected(run, report)
+            self._findings.collected(run, report)
         elif isinstance(report, reports.Finished):
             run.exit = report.exit
         elif isinstance(report, reports.Debugging):
@@ -303,36 +239,12 @@ class Runs:
             if isinstance(report, reports.Trouble):
                 run.trouble = report.text
             if isinstance(report, reports.CollectionFailed):
-                self._not_collected(run, report)
+                self._findings.not_collected(run, report)
             for event in run.outcomes.events(report):
                 self._add(run, event)
                 nodeid = getattr(event, "id", None)
                 if nodeid in run.outcomes.results:
                     self.latest[nodeid] = run.outcomes.results[nodeid]
-
-    def _collected(self, run: Run, report: reports.FileCollected) -> None:
-        """Exact items, unless the file has been written since the run began."""
-        run.collected.add(report.path)
-        if self._holds(run, report.path):
-            self.tree.set_exact_soon(report.path, exact_items(report))
-
-    def _not_collected(self, run: Run, report: reports.CollectionFailed) -> None:
-        """A file that pytest cannot collect keeps its items, and says why."""
-        path = report.path
-        if path is None:
-            return
-        run.collected.add(path)
-        if self._holds(run, path):
-            lines = [frame.line for frame in report.failure.stack if frame.path == path]
-            self.tree.set_error(path, clean(report.failure.text), lines[-1] if lines else None)
-
-    def _holds(self, run: Run, path: str) -> bool:
-        """Whether what a run has found in a file is what the file says now."""
-        try:
-            below = Path(path).is_relative_to(self.tree.root)
-            return below and os.stat(path).st_mtime_ns < run.began_ns
-        except OSError:
-            return False
 
     # ---------------------------------------------------------------- events
 
@@ -355,7 +267,7 @@ class Runs:
             return
         self.tree.show_gathered()  # first the tests, then what became of them
         events, run.pending = run.pending, []
-        progress = wire.RunProgress(run.id, run.seq, events)
+        progress = Progress(wire.RunProgress(run.id, run.seq, events))
         run.seq += 1
         for listener in tuple(self.listeners):
             listener.progress(run, progress)

@@ -13,7 +13,6 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from . import __version__, natively, protocol, rendezvous
@@ -256,6 +255,7 @@ class Server:
 
         `rest`: what the editor has sent already, right behind its hello.
         """
+        from .editor.attached import Editor
         from .editor.connection import serve_connection
 
         editor = Editor(self, hello)
@@ -325,59 +325,6 @@ class Server:
             log=str(self.place.log),
             watch=self.freshness.status,
         )
-
-
-class Editor:
-    """The server as one editor connection sees it (`editor.host.EditorHost`)."""
-
-    def __init__(self, server: Server, hello: Hello) -> None:
-        self._server = server
-        self.environ: Mapping[str, str] = hello.environ or server.warm.environ
-        self.static_only = hello.static_only
-        self._ends: list[Callable[[], None]] = []
-        self.root = server.place.root
-        self.interpreter = sys.executable
-        self.version = __version__
-
-    @property
-    def tree(self) -> ProjectTree:
-        """The project's tests, shared by all editors."""
-        return self._server.tree
-
-    @property
-    def runs(self) -> Runs:
-        """The project's runs, shared by all editors."""
-        return self._server.runs
-
-    @property
-    def following(self) -> Following:
-        """What is collected and run when files change, shared by all editors."""
-        return self._server.following
-
-    def status(self) -> dict[str, Any]:
-        """The object that `fastcollect status --json` prints."""
-        return to_json(self._server.status())
-
-    def saved(self, path: str) -> None:
-        """A file was written: what is warm may have to be made again before the next run."""
-        self._server.warm.warming.refresh([path])
-
-    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Call `listener` after every change of `status()`; returns what ends that."""
-        listeners = self._server.warm.listeners
-        listeners.append(listener)
-
-        def end() -> None:
-            if listener in listeners:
-                listeners.remove(listener)
-
-        self._ends.append(end)
-        return end
-
-    def close(self) -> None:
-        """The connection has ended."""
-        for end in self._ends:
-            end()
 
 
 async def _send(sock: socket.socket, message: dict[str, Any]) -> None:

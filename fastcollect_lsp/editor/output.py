@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from fastcollect_lsp.editor import wire
 from fastcollect_lsp.editor.results import Results, duration
-from fastcollect_lsp.runs import Listener, Run
+from fastcollect_lsp.run import Listener, Progress, Run
 
 MAX_RUN = 1 << 20
 """Characters of a run's output that are kept: the last ones."""
@@ -53,7 +53,7 @@ class Outputs(Listener):
         """A run has begun."""
         self._last = self._runs[run.id] = RunOutput(run)
 
-    def progress(self, run: Run, progress: wire.RunProgress) -> None:
+    def progress(self, run: Run, progress: Progress) -> None:
         """Something has happened in it."""
         for event in progress.events:
             if isinstance(event, wire.Started):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fastcollect_lsp.editor import wire
 from fastcollect_lsp.editor.outcomes import Result
-from fastcollect_lsp.runs import Listener, Run
+from fastcollect_lsp.run import Listener, Progress, Run
 
 if TYPE_CHECKING:
     from fastcollect_lsp.runs import Runs
@@ -45,7 +45,7 @@ class Results(Listener):
         """A run has begun."""
         self._tell()
 
-    def progress(self, run: Run, progress: wire.RunProgress) -> None:
+    def progress(self, run: Run, progress: Progress) -> None:
         """Something has happened in it."""
         for event in progress.events:
             self._take(run, event)

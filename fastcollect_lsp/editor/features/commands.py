@@ -23,7 +23,7 @@ from fastcollect_lsp.editor.results import counted, file_of
 from fastcollect_lsp.editor.rpc import EditorServer
 from fastcollect_lsp.editor.snapshot import PlainItem
 from fastcollect_lsp.editor.uris import path_of
-from fastcollect_lsp.runs import Listener, Refused, Run, Wanted
+from fastcollect_lsp.run import Listener, Progress, Refused, Run, Wanted
 
 _numbers = itertools.count(1)
 
@@ -139,7 +139,7 @@ class Commands(Listener):
         if run.origin == "editor":
             self._last = run
 
-    def progress(self, run: Run, progress: wire.RunProgress) -> None:
+    def progress(self, run: Run, progress: Progress) -> None:
         """Something has happened in it."""
         if (states := self._own.get(run.id)) is None:
             return

@@ -9,7 +9,7 @@ from fastcollect_lsp.editor import wire
 from fastcollect_lsp.editor.features.running import RunFailed
 from fastcollect_lsp.editor.peer import EditorPeer
 from fastcollect_lsp.editor.rpc import EditorServer, PlainParams, params_of
-from fastcollect_lsp.runs import Refused
+from fastcollect_lsp.run import Refused
 
 COVERAGE = "fastcollect/coverage"
 

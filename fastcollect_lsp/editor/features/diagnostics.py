@@ -25,7 +25,7 @@ from fastcollect_lsp.editor.results import file_of
 from fastcollect_lsp.editor.rpc import EditorServer
 from fastcollect_lsp.editor.snapshot import Entry, PlainItem, TreeChange
 from fastcollect_lsp.editor.uris import path_of
-from fastcollect_lsp.runs import Listener, Run
+from fastcollect_lsp.run import Listener, Progress, Run
 
 START = {"line": 0, "character": 0}
 LINE = re.compile(r"\Aline \d+: ")
@@ -119,7 +119,7 @@ class Diagnostics(Listener):
 
     # ---- runs ----
 
-    def progress(self, run: Run, progress: wire.RunProgress) -> None:
+    def progress(self, run: Run, progress: Progress) -> None:
         """Something has happened in a run."""
         latest = self._peer.host.runs.latest
         for event in progress.events:

@@ -19,7 +19,7 @@ from fastcollect_lsp.editor.features.running import RunFailed, known, refuse_if_
 from fastcollect_lsp.editor.peer import EditorPeer
 from fastcollect_lsp.editor.rpc import EditorServer, PlainParams, params_of
 from fastcollect_lsp.editor.snapshot import PlainItem, TreeChange
-from fastcollect_lsp.runs import Listener, Refused, Run, Wanted
+from fastcollect_lsp.run import Listener, Progress, Refused, Run, Wanted
 
 DISCOVER_TEST = "experimental/discoverTest"
 DISCOVERED_TESTS = "experimental/discoveredTests"
@@ -119,7 +119,7 @@ class Explorer(Listener):
         if self._run_id is not None:
             self._peer.host.runs.cancel(self._run_id)
 
-    def progress(self, run: Run, progress: wire.RunProgress) -> None:
+    def progress(self, run: Run, progress: Progress) -> None:
         """Something has happened in a run."""
         if run.id == self._run_id:
             for event in progress.events:

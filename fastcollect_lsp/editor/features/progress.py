@@ -12,7 +12,8 @@ from fastcollect_lsp.editor.asking import Later, ask
 from fastcollect_lsp.editor.peer import EditorPeer
 from fastcollect_lsp.editor.results import counted
 from fastcollect_lsp.editor.rpc import EditorServer
-from fastcollect_lsp.runs import Listener, Run
+from fastcollect_lsp.run import Listener, Run
+from fastcollect_lsp.run import Progress as Told
 
 REPORT_S = 0.1
 """Seconds for which events are gathered before they are shown."""
@@ -97,7 +98,7 @@ class Progress(Listener):
             if shown.ended:
                 self._send(shown, shown.end)
 
-    def progress(self, run: Run, progress: wire.RunProgress) -> None:
+    def progress(self, run: Run, progress: Told) -> None:
         """Something has happened in it."""
         if (shown := self._shown.get(run.id)) is None:
             return

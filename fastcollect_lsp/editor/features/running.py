@@ -10,7 +10,7 @@ from fastcollect_lsp.cli import pytest_command
 from fastcollect_lsp.editor import wire
 from fastcollect_lsp.editor.peer import EditorPeer
 from fastcollect_lsp.editor.rpc import EditorServer, PlainParams, params_of
-from fastcollect_lsp.runs import Listener, Refused, Run, Wanted
+from fastcollect_lsp.run import Listener, Progress, Refused, Run, Wanted
 
 RUN_TESTS = "fastcollect/runTests"
 CANCEL_RUN = "fastcollect/cancelRun"
@@ -60,9 +60,9 @@ class Running(Listener):
         """A run has begun."""
         self._push(RUN_STARTED, wire.RunStarted(run.id, run.kind, run.origin, run.args))  # type: ignore[arg-type]
 
-    def progress(self, run: Run, progress: wire.RunProgress) -> None:
+    def progress(self, run: Run, progress: Progress) -> None:
         """Something has happened in it."""
-        self._push(RUN_PROGRESS, progress)
+        self._push(RUN_PROGRESS, progress.json)
 
     def _push(self, method: str, params: object) -> None:
         if self._peer.announced:
