@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +10,9 @@ from tempfile import TemporaryDirectory
 import pytest
 import pytest_asyncio
 from editor_client import Server, serving, write
+from runs_client import FILES, Make
+
+from tests.support import Shared, SmallBench, small_bench
 
 
 @pytest.fixture
@@ -44,3 +48,17 @@ def project(tmp_path: Path) -> Path:
 async def server(project: Path, sockets: Path) -> AsyncIterator[Server]:
     async with serving(project, sockets) as running:
         yield running
+
+
+@pytest.fixture
+def make(shared: Shared) -> Iterator[Make]:
+    """Make a project of these files, with a server of its own."""
+    with contextlib.ExitStack() as stack:
+        yield lambda files, **env: stack.enter_context(small_bench(shared, files, **env))
+
+
+@pytest.fixture
+def bench(make: Make) -> SmallBench:
+    made = make(FILES)
+    made.warm_up("--collect-only")
+    return made

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from editor_client import ANNOUNCED, Client, Plain, RefusedError
-from test_runs import appear, lsp
+from runs_client import appear, lsp
 
 from tests.support import Shared, SmallBench, small_bench
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from editor_client import ANNOUNCED, Client, Plain
 from plain_clients import plain_client
-from test_runs import follow, lsp
+from runs_client import follow, lsp
 
 from tests.support import Shared, SmallBench, small_bench
 
