@@ -371,8 +371,10 @@ def parse_native_request(data: Any) -> NativeRequest:
     request = build(NativeRequest, data)
     if not isinstance(request.streams, list) or len(request.streams) != 3:
         raise ProtocolError("NativeRequest: three streams were expected")
-    if not request.argv or not all(_is_list_of(int)(ids) for ids in request.user):
-        raise ProtocolError("NativeRequest: no command, or no user")
+    if not request.argv:
+        raise ProtocolError("NativeRequest: a command was expected")
+    if not isinstance(request.user, list) or not all(map(_is_list_of(int), request.user)):
+        raise ProtocolError("NativeRequest: lists of ids were expected")
     return dataclasses.replace(request, streams=[build(Endpoint, one) for one in request.streams])
 
 

@@ -28,7 +28,7 @@ import pytest
 
 from fastcollect_lsp.protocol import RunRequest
 
-from . import descriptors, run_child, terminal
+from . import descriptors, lifetime, run_child, terminal
 from .audit import Audit
 from .census import Census
 from .descriptors import Descriptors
@@ -91,7 +91,7 @@ class Ahead:
         """Become the caller; what is to be called then."""
         control = run_child.move(self._checkpoint.control.detach())
         self._checkpoint.control = socket.socket(fileno=control)
-        run_child.die_with_peer(self._checkpoint.control, os.getpid())
+        lifetime.die_with_peer(self._checkpoint.control, os.getpid())
         with contextlib.suppress(AttributeError, OSError):
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
         run_child.assume_state(self._request)
@@ -195,7 +195,7 @@ class Ahead:
         self._descriptors = self._find_descriptors()
         with contextlib.suppress(AttributeError, OSError):
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-        run_child.survive_peer(self._checkpoint.control)
+        lifetime.survive_peer(self._checkpoint.control)
         self._report(session)
         if gc.get_freeze_count():  # else somebody looks at the collector
             self._stash.freeze()

@@ -23,7 +23,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from . import run_child
+from . import lifetime
 from .known import QUIET_AT_EXIT
 
 _exit_now = os._exit  # as it is before any test may have replaced it
@@ -103,7 +103,7 @@ def leave(code: int, before: Iterable[Callable[[], object]], channel: int) -> No
 def _exit(code: int, channel: int) -> None:
     if not any(map(_has_end, list(sys.modules.values()))):
         # The caller need not wait until the kernel has taken the memory apart.
-        run_child.survive_peer(channel)  # what the run leaves running is not ours to kill
+        lifetime.survive_peer(channel)  # what the run leaves running is not ours to kill
         with contextlib.suppress(OSError):
             os.write(channel, f"status {code << 8}".encode())
         _exit_now(code)

@@ -22,7 +22,7 @@ from typing import Any, TextIO
 from fastcollect_lsp import protocol
 from fastcollect_lsp.protocol import RunRequest, Stream
 
-from . import bytecode, terminal
+from . import bytecode, lifetime, terminal
 from .stash import Stash
 
 
@@ -87,7 +87,7 @@ def commit(channel: socket.socket) -> None:
     if channel.recv(16) != b"go":
         os._exit(0)
     # The caller never writes after `go`, and its end closes early only if it is killed.
-    die_with_peer(channel, -os.getpgrp())
+    lifetime.die_with_peer(channel, -os.getpgrp())
 
 
 def descriptors_of(channel: socket.socket) -> socket.socket:
@@ -130,34 +130,6 @@ def _pidfd() -> int:
         return os.pidfd_open(os.getpid())
     except (AttributeError, OSError):
         return -1
-
-
-def die_with_peer(sock: socket.socket, target: int) -> None:
-    """Have the kernel kill `target` (a pid, or minus a group) when the peer of `sock` closes.
-
-    Only for sockets on which nothing is received meanwhile: any arrival would do the same. This
-    works while user code runs, and when whoever else would have watched is gone already.
-    """
-    with contextlib.suppress(AttributeError, OSError):  # Linux only
-        fd = sock.fileno()
-        fcntl.fcntl(fd, fcntl.F_SETOWN, target)
-        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGKILL)
-        fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)
-
-
-def dies_with_peer(fd: int) -> bool:
-    """Whether `die_with_peer` is in force for a socket."""
-    try:
-        return bool(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ASYNC)
-    except OSError:
-        return False
-
-
-def survive_peer(channel: socket.socket | int) -> None:
-    """Undo `die_with_peer`."""
-    with contextlib.suppress(AttributeError, OSError):
-        fd = channel if isinstance(channel, int) else channel.fileno()
-        fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_ASYNC)
 
 
 def _signals(request: RunRequest) -> None:

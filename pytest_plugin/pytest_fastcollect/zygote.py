@@ -24,7 +24,7 @@ import _pytest.config
 from fastcollect_lsp import protocol
 from fastcollect_lsp.protocol import RunRequest
 
-from . import leaving, run_child
+from . import leaving, lifetime, run_child
 from .ahead import Ahead, Collect
 from .checks import Unattributed
 from .describe import Describe, Interpreter
@@ -207,7 +207,7 @@ class Checkpoint:
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
         current = -1
         # Imports can take for ever: end with the server even then.
-        run_child.die_with_peer(self.control, os.getpid())
+        lifetime.die_with_peer(self.control, os.getpid())
 
         def announce(index: int) -> None:
             nonlocal current
@@ -229,7 +229,7 @@ class Checkpoint:
         with contextlib.suppress(AttributeError, OSError):
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         report = replay.report
-        run_child.survive_peer(self.control)
+        lifetime.survive_peer(self.control)
         self.tell(
             event="ready",
             files=report.files,
@@ -303,7 +303,7 @@ class Checkpoint:
     def _finish(self, run: _Run, status: int) -> None:
         with run.channel, contextlib.suppress(OSError):
             # What a finished run leaves running is not ours to kill.
-            run_child.survive_peer(run.channel)
+            lifetime.survive_peer(run.channel)
             run.channel.send(f"status {status}".encode())
         wall_ms = (time.perf_counter() - run.began) * 1000
         self.tell(event="ended", id=run.id, status=status, wall_ms=wall_ms)
@@ -313,7 +313,7 @@ class Checkpoint:
         for run in self._runs.values():
             if run.channel.fileno() == fd and events & (select.POLLHUP | select.POLLERR):
                 poll.unregister(fd)
-                if not run_child.dies_with_peer(fd):
+                if not lifetime.dies_with_peer(fd):
                     return  # not begun, or over: it ends by itself
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(run.pid, signal.SIGKILL)

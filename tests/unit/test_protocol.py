@@ -138,14 +138,47 @@ def test_too_many_descriptors_in_several_frames(pair: Pair) -> None:
 
 HELLO = {"kind": "run", "version": "1", "pid": 1, "patience_s": 0.5}
 KEY = {"base": "{}", "selection": "{}", "conftests": ["/c"], "dynamic": False}
-STREAM = {"encoding": "utf-8", "errors": "strict", "line_buffering": True, "write_through": False}
+STREAM = {
+    "encoding": "utf-8", "errors": "strict", "line_buffering": True, "write_through": False,
+    "kind": "tty", "size": [80, 24],
+}  # fmt: skip
 REQUEST = {
     "argv": ["pytest"], "orig_argv": ["pytest"], "cwd": "/", "env": {"A": "1"}, "sys_path": [],
-    "executables": ["/python"],
+    "executables": ["/python"], "inherited": [],
     "identity": "{}", "umask": 18, "ignored_signals": [13], "blocked_signals": [],
     "rlimits": {"RLIMIT_CORE": [0, -1]}, "nice": 0, "affinity": [0],
     "streams": [STREAM, None, STREAM], "key": KEY, "run": "",
 }  # fmt: skip
+
+
+END = {"kind": "tty", "size": [80, 24]}
+NATIVE = {
+    "argv": ["/bin/pytest"], "orig_argv": ["/bin/python", "/bin/pytest"], "python": "/bin/python",
+    "cwd": "/", "env": {"A": "1"}, "umask": 18, "ignored_signals": [13], "blocked_signals": [],
+    "rlimits": {"RLIMIT_CORE": [0, -1]}, "nice": 0, "affinity": [0], "streams": [END] * 3,
+    "user": [[0, 0, 0], [0, 0, 0], [0]], "namespaces": ["mnt:[1]"],
+}  # fmt: skip
+
+
+def test_native_request_parsed_as_sent() -> None:
+    request = protocol.parse_native_request(NATIVE)
+    assert request.streams[0].size == [80, 24]
+    assert json.loads(json.dumps(protocol.to_json(request))) == NATIVE
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"argv": []}, {"argv": "pytest"}, {"orig_argv": [1]}, {"python": None}, {"env": {"A": 1}},
+        {"streams": []}, {"streams": [END] * 4}, {"streams": [None] * 3}, {"streams": None},
+        {"streams": [END, END, {**END, "size": ["80", 24]}]}, {"user": [[None]]}, {"user": 0},
+        {"user": [0]}, {"namespaces": None}, {"unknown": 1},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_native_request_of_wrong_types(change: dict[str, Any]) -> None:
+    with pytest.raises(ProtocolError):
+        protocol.parse_native_request({**NATIVE, **change})
 
 
 def test_parsed_as_sent() -> None:
