@@ -60,6 +60,10 @@ _VARIABLE = [
     (re.compile(r"\d+\.\d+s"), "<time>"),
     (re.compile(r"\d+:\d\d:\d\d ago"), "<time> ago"),
     (re.compile(r"\bpid=\d+"), "pid=<pid>"),
+    # what is typed before the debugger reads the terminal is echoed by the terminal as well
+    (re.compile(r"(?m)^(ipdb> (.+))\n\2$"), r"\1"),
+    # an interrupt comes in the one call of the line or in the other
+    (re.compile(r"(?m)^[ \x1b\[\dm;]+\^+[^\n]*\n(?=[^\n]*KeyboardInterrupt)"), ""),
     (re.compile(r"\.\.\.[0-9a-f]{5,12}>"), "...<address>>"),  # a repr cut in the middle
 ]
 _IN_FILES = [
