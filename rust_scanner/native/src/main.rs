@@ -17,6 +17,7 @@ use std::process::{Command, ExitCode};
 use hand_over::Outcome;
 
 fn main() -> ExitCode {
+    let incomplete = fastcollect_start::close_again_on_exec();
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_default();
     let arguments: Vec<OsString> = arguments.collect();
@@ -26,16 +27,21 @@ fn main() -> ExitCode {
     };
     let is_shim = Path::new(&name).file_name().is_some_and(|name| name != "fastcollect");
     if is_shim {
-        return run(&installation, &arguments);
+        return run(&installation, &arguments, incomplete);
     }
     match arguments.split_first() {
-        Some((command, rest)) if command == "run" => run(&installation, rest),
-        _ => leave(Command::new(&installation.python).args(["-m", "fastcollect_lsp"]).args(arguments)),
+        Some((command, rest)) if command == "run" => run(&installation, rest, incomplete),
+        _ => leave(
+            Command::new(&installation.python).args(["-m", "fastcollect_lsp"]).args(arguments),
+        ),
     }
 }
 
-fn run(installation: &place::Installation, arguments: &[OsString]) -> ExitCode {
-    match hand_over::hand_over(installation, arguments) {
+/// `incomplete`: without some standard stream, which only pytest itself can hand over.
+fn run(installation: &place::Installation, arguments: &[OsString], incomplete: bool) -> ExitCode {
+    let outcome =
+        if incomplete { Ok(Outcome::Cold) } else { hand_over::hand_over(installation, arguments) };
+    match outcome {
         Ok(Outcome::Ended(code)) => ExitCode::from(code),
         // Cold, or for another way to the server: pytest finds out by itself, and says why.
         Ok(Outcome::Cold) | Err(_) => {
