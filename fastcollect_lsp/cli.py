@@ -178,6 +178,14 @@ def pytest_command() -> list[str]:
     return [sys.executable, str(script)] if script.exists() else [sys.executable, "-m", "pytest"]
 
 
+def run_command() -> list[str]:
+    """How an editor's run is started: by the native command, where that is installed."""
+    from . import shim
+
+    native = Path(sys.executable).parent / "fastcollect"
+    return [str(native), "run"] if shim.is_native(native) else pytest_command()
+
+
 def environment() -> dict[str, str]:
     """This process' environment, for an editor's runs; empty where it is too large to travel."""
     environ = dict(os.environ)

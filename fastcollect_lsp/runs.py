@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import client, coverage, protocol, reports
+from .cli import pytest_command
 from .editor import wire
 from .editor.outcomes import Result
 from .findings import Findings
@@ -29,6 +30,8 @@ log = logging.getLogger("fastcollect.runs")
 
 BATCH_S = 0.03
 """Seconds for which events are gathered before they are sent."""
+EARLY, EARLY_S = 20, 0.005
+"""The same for the first messages of a run: a person waits for them."""
 BUSY_S = 0.002
 """Seconds for which reports are taken in before others have their turn."""
 REPORT_TIMEOUT = 10.0
@@ -100,7 +103,7 @@ class Runs:
             return command
         try:
             run.data = coverage.new_data_file()
-            return coverage.command(command, run.data)
+            return coverage.command(pytest_command(), run.data)
         except coverage.Missing as missing:
             raise Refused(str(missing)) from None
 
@@ -259,7 +262,8 @@ class Runs:
         if run.hidden:
             return
         if not run.pending:
-            asyncio.get_running_loop().call_later(BATCH_S, self._flush, run)
+            wait = BATCH_S if run.seq >= EARLY else EARLY_S
+            asyncio.get_running_loop().call_later(wait, self._flush, run)
         run.pending.append(event)
 
     def _flush(self, run: Run) -> None:

@@ -15,7 +15,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from . import __version__, natively, protocol, rendezvous
+from . import __version__, client, natively, protocol, rendezvous
 from .freshness import Freshness
 from .link import next_frame
 from .protocol import Hello, NativeRequest, RunRequest
@@ -202,11 +202,15 @@ class Server:
             decided = None
             if kind != "run":
                 native = protocol.parse_native_request(message)
+                run_id = native.env.pop(client.RUN_VARIABLE, "")
                 request, decided = await self._described(native, only_known=kind == "recall")
+                request = dataclasses.replace(request, run=run_id)
             else:
                 request = protocol.parse_run_request(message)
             if self._runs is not None:
                 request = dataclasses.replace(request, run=request.run or self._runs.expect())
+            if request.run:
+                decided = None  # a session that was collected before has nobody to report to
 
             async def tell(text: str) -> None:
                 await _send(sock, {"waiting": text})

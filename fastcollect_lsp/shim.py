@@ -32,7 +32,7 @@ def shim() -> str:
     command, native = directory / "pytest", directory / "fastcollect"
     if sys.prefix == sys.base_prefix:
         raise NotShimmed("this is no virtual environment: others use its pytest as well")
-    if not _is_native(native):
+    if not is_native(native):
         raise NotShimmed(f"{native} is not the native command: install fastcollect-lsp again")
     if command.is_symlink() and os.readlink(command) == native.name:
         return f"{command} is the native command already"
@@ -60,7 +60,7 @@ def restore(script: str) -> None:
     """In a run of pytest's own `script`: put the shim back, where an upgrade has taken it away."""
     command = Path(script)
     native = command.parent / "fastcollect"
-    if command.name == "pytest" and _original(command.parent).is_file() and _is_native(native):
+    if command.name == "pytest" and _original(command.parent).is_file() and is_native(native):
         _swap(command, native)
 
 
@@ -73,7 +73,8 @@ def _swap(command: Path, native: Path) -> None:
     os.replace(link, command)
 
 
-def _is_native(file: Path) -> bool:
+def is_native(file: Path) -> bool:
+    """Whether this is the native command, and not a script of Python's."""
     try:
         with open(file, "rb") as opened:
             return opened.read(4) == b"\x7fELF"

@@ -12,7 +12,7 @@ from typing import Any
 from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
-from fastcollect_lsp.cli import pytest_command
+from fastcollect_lsp.cli import run_command
 from fastcollect_lsp.editor import command_names as commands
 from fastcollect_lsp.editor import wire
 from fastcollect_lsp.editor.asking import ask
@@ -129,7 +129,7 @@ class Commands(Listener):
         wanted = Wanted(run_id, kind, include, exclude, args, host.environ)
         self._own[run_id] = {}
         try:
-            return host.runs.begin(wanted, pytest_command())
+            return host.runs.begin(wanted, run_command())
         except Refused as refused:
             del self._own[run_id]
             raise RunFailed(str(refused)) from None

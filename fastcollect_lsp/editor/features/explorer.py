@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fastcollect_lsp.cli import pytest_command
+from fastcollect_lsp.cli import run_command
 from fastcollect_lsp.editor import wire
 from fastcollect_lsp.editor.features.runnables import runnable
 from fastcollect_lsp.editor.features.running import RunFailed, known, refuse_if_static
@@ -110,7 +110,7 @@ class Explorer(Listener):
         self._run_id = f"explorer-{next(_numbers)}"
         wanted = Wanted(self._run_id, "run", include, exclude, (), host.environ)
         try:
-            host.runs.begin(wanted, pytest_command())
+            host.runs.begin(wanted, run_command())
         except Refused as refused:
             raise RunFailed(str(refused)) from None
 

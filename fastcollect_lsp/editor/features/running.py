@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
-from fastcollect_lsp.cli import pytest_command
+from fastcollect_lsp.cli import pytest_command, run_command
 from fastcollect_lsp.editor import wire
 from fastcollect_lsp.editor.peer import EditorPeer
 from fastcollect_lsp.editor.rpc import EditorServer, PlainParams, params_of
@@ -79,7 +79,7 @@ class Running(Listener):
         )
         self._own.add(params.runId)
         try:
-            run = host.runs.begin(wanted, pytest_command())
+            run = host.runs.begin(wanted, run_command())
         except Refused as refused:
             raise RunFailed(str(refused)) from None
         if params.continuous:
@@ -104,7 +104,7 @@ class Running(Listener):
         self._own.add(run_id)
         wanted = Wanted(run_id, "debug", include, (), (), host.environ)
         try:
-            return await self._listening(host.runs.begin(wanted, pytest_command()))
+            return await self._listening(host.runs.begin(wanted, run_command()))
         except Refused as refused:
             raise RunFailed(str(refused)) from None
 

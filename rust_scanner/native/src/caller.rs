@@ -120,7 +120,7 @@ fn is_unwanted(env: &BTreeMap<String, String>, installation: &Installation) -> b
     let by_ci = is_set(env, "CI") && forced != Some("1") && installation.is_shim;
     let path = env.get("PYTHONPATH").map_or("", String::as_str);
     let is_relative = !path.is_empty() && path.split(':').any(|entry| !entry.starts_with('/'));
-    forced == Some("0") || by_ci || is_relative || env.contains_key("FASTCOLLECT_RUN")
+    forced == Some("0") || by_ci || is_relative
 }
 
 /// Whether a pytest is among our ancestors (`eligibility._is_nested`).
