@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+from editor_client import HANG
 from runs_client import Make, appear, follow, lsp, run
 
 from tests.support import SLOW, SmallBench, ended
@@ -69,6 +74,30 @@ async def test_terminal_runs_appear(bench: SmallBench) -> None:
         seen = await follow(client, started["runId"])
         assert seen.states == {"test_fails": "failed"}
         assert (await terminal).exit == 1
+
+
+async def test_a_repeated_native_run_appears(bench: SmallBench) -> None:
+    """Also where a session was collected ahead of time for it, before anybody looked on."""
+    native = str(Path(sys.executable).parent / "fastcollect")
+    env = {**bench.env, "FASTCOLLECT_TOP_LEVEL": str(os.getpid())}
+
+    async def repeat() -> int:
+        process = await asyncio.create_subprocess_exec(
+            native, "run", "test_states.py::test_passes", cwd=bench.root, env=env,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        return await asyncio.wait_for(process.wait(), HANG)
+
+    for _ in range(3):
+        assert await repeat() == 0
+        await asyncio.to_thread(bench.wait_until_warm)
+    assert bench.status()["last_run"]["served"] == "collected"
+    async with lsp(bench) as client:
+        terminal = asyncio.ensure_future(repeat())
+        started = await client.notification("fastcollect/runStarted")
+        seen = await follow(client, started["runId"])
+        assert seen.states == {"test_passes": "passed"}
+        assert await terminal == 0
 
 
 async def test_what_is_measured_is_seen_though_cold(bench: SmallBench) -> None:
