@@ -2,10 +2,10 @@
 
 usage: python benchmarks/commands.py [--python PATH] [--rounds N] [--output FILE] [PROJECT...]
 
-PATH is the interpreter of an environment with this project, numpy and pandas (pytest-xdist is measured
-where it is there). Projects: numpy+pandas, 183, 1000, 10000 (tests, made here). Every command is run
-once in each round, all of them in turn; the table has medians, ranges, and ratios to cold pytest of the
-same command in the same round.
+PATH is the interpreter of an environment with this project, numpy and pandas (pytest-xdist is
+measured where it is there). Projects: numpy+pandas, 183, 1000, 10000 (tests, made here). Every
+command is run once in each round, all of them in turn; the table has medians, ranges, and ratios to
+cold pytest of the same command in the same round.
 """
 
 from __future__ import annotations

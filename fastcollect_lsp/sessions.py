@@ -327,7 +327,7 @@ async def _await_ready(
             os.kill(pid, signal.SIGKILL)
         raise Failed(f"it takes over {STEP_TIMEOUT:.0f} s") from None
     if message is None:
-        raise Failed("the process ended")
+        raise Failed("it ends the process, or C code of it would reach somebody")
     if message.get("event") != "ready":
         raise Failed(str(message.get("reason")))
     return message

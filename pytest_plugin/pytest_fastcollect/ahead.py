@@ -28,7 +28,7 @@ import pytest
 
 from fastcollect_lsp.protocol import RunRequest
 
-from . import descriptors, lifetime, run_child, terminal
+from . import descriptors, lifetime, run_child, sandbox, terminal
 from .audit import Audit
 from .census import Census
 from .descriptors import Descriptors
@@ -114,6 +114,7 @@ class Ahead:
         return start
 
     def _observe(self) -> None:
+        sandbox.forbid_contacts()
         self._audit = Audit(self.give_up)
         with self._audit.paused():
             self._opened = Opened(json.loads(self._request.key.base)["root"])

@@ -280,6 +280,10 @@ REFUSED = {
         "import subprocess\ndef pytest_sessionstart(): subprocess.run(['true'])\n",
         "subprocess.Popen",
     ),
+    "starts a process from C": (
+        "import ctypes\ndef pytest_sessionstart(): ctypes.CDLL(None).system(b'true')\n",
+        "C code",
+    ),
     "starts a thread": (
         "import threading, time\ndef pytest_sessionstart():\n"
         "    threading.Thread(target=time.sleep, args=(0.2,), daemon=True).start()\n",
@@ -297,6 +301,14 @@ REFUSED = {
     "prints to stderr": (
         "import sys\ndef pytest_report_header(): print('hello', file=sys.stderr)\n",
         "stderr",
+    ),
+    "connects from C": (
+        "import ctypes, socket, struct\ndef pytest_sessionstart():\n"
+        "    address = struct.pack('HHBBBB8x', socket.AF_INET, 0x0100, 127, 0, 0, 1)\n"
+        "    libc = ctypes.CDLL(None)\n"
+        "    fd = libc.socket(socket.AF_INET, socket.SOCK_STREAM, 0)\n"
+        "    libc.connect(fd, address, len(address)); libc.close(fd)\n",
+        "C code",
     ),
     "empties a directory": (
         "import shutil, os\ndef pytest_sessionstart():\n"
