@@ -78,7 +78,11 @@ pub fn describe(installation: &Installation, arguments: &[String]) -> Option<Nat
     groups.sort_unstable();
     let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
     let effective = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    if is_unwanted(&env, installation) || is_nested(&env) || is_in_background() || (uid, gid) != effective {
+    if is_unwanted(&env, installation)
+        || is_nested(&env)
+        || is_in_background()
+        || (uid, gid) != effective
+    {
         return None;
     }
     if inherits_descriptors()? {
@@ -129,7 +133,10 @@ fn is_nested(env: &BTreeMap<String, String>) -> bool {
     if env.get("FASTCOLLECT_TOP_LEVEL").is_some_and(|pid| *pid == parent.to_string()) {
         return false;
     }
-    if ["PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER", "PYTEST_VERSION"].iter().any(|name| env.contains_key(*name)) {
+    if ["PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER", "PYTEST_VERSION"]
+        .iter()
+        .any(|name| env.contains_key(*name))
+    {
         return true;
     }
     let mut pid = parent;
@@ -137,9 +144,10 @@ fn is_nested(env: &BTreeMap<String, String>) -> bool {
         if pid <= 1 {
             return false;
         }
-        let (Ok(command), Ok(stat)) =
-            (fs::read(format!("/proc/{pid}/cmdline")), fs::read_to_string(format!("/proc/{pid}/stat")))
-        else {
+        let (Ok(command), Ok(stat)) = (
+            fs::read(format!("/proc/{pid}/cmdline")),
+            fs::read_to_string(format!("/proc/{pid}/stat")),
+        ) else {
             return false;
         };
         if is_pytest(&command) {
@@ -160,7 +168,9 @@ fn is_pytest(command: &[u8]) -> bool {
     is_python
         && words.any(|word| {
             let name = name(word);
-            name == b"pytest" || name == b"py.test" || word.windows(26).any(|part| part == b"pytest_fastcollect.zygote ")
+            name == b"pytest"
+                || name == b"py.test"
+                || word.windows(26).any(|part| part == b"pytest_fastcollect.zygote ")
         })
 }
 
@@ -209,7 +219,10 @@ fn affinity() -> Option<Vec<usize>> {
 }
 
 fn standard() -> Option<Vec<Endpoint>> {
-    [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()].into_iter().map(endpoint).collect()
+    [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()]
+        .into_iter()
+        .map(endpoint)
+        .collect()
 }
 
 /// `handoff.endpoint`; None for a closed stream.
@@ -236,5 +249,8 @@ fn namespace(name: &str) -> String {
 
 /// Arguments as text; None where JSON cannot say them.
 pub fn texts(arguments: &[OsString]) -> Option<Vec<String>> {
-    arguments.iter().map(|word| std::str::from_utf8(word.as_bytes()).ok().map(String::from)).collect()
+    arguments
+        .iter()
+        .map(|word| std::str::from_utf8(word.as_bytes()).ok().map(String::from))
+        .collect()
 }

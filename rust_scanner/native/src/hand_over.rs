@@ -49,11 +49,15 @@ pub fn hand_over(installation: &Installation, arguments: &[OsString]) -> std::io
     let cwd = std::env::current_dir()?;
     let Some(directory) = installation.server(&cwd, &arguments) else { return Ok(Outcome::Cold) };
     let Some(mut server) = connect(&directory)? else { return Ok(Outcome::Cold) };
-    let Some(request) = caller::describe(installation, &arguments) else { return Ok(Outcome::Cold) };
-    let hello = Hello { kind: "native", version: env!("CARGO_PKG_VERSION"), pid: std::process::id() };
+    let Some(request) = caller::describe(installation, &arguments) else {
+        return Ok(Outcome::Cold);
+    };
+    let hello =
+        Hello { kind: "native", version: env!("CARGO_PKG_VERSION"), pid: std::process::id() };
     server.write_all(&frame(&hello)?)?;
     let flags = SocketFlags::CLOEXEC;
-    let (ours, theirs) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+    let (ours, theirs) =
+        rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
     rustix::net::send(&ours, b"descriptors", SendFlags::NOSIGNAL)?;
     let data = frame(&request)?;
     if data.len() > MAX_FRAME {
@@ -88,14 +92,20 @@ fn frame(message: &impl Serialize) -> std::io::Result<Vec<u8>> {
     Ok(data)
 }
 
-fn send_with_descriptors(server: &mut UnixStream, data: &[u8], channel: &OwnedFd) -> std::io::Result<()> {
-    let fds = [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr(), channel.as_fd()];
+fn send_with_descriptors(
+    server: &mut UnixStream,
+    data: &[u8],
+    channel: &OwnedFd,
+) -> std::io::Result<()> {
+    let fds =
+        [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr(), channel.as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if !ancillary.push(SendAncillaryMessage::ScmRights(&fds)) {
         return Err(std::io::Error::other("no room for descriptors"));
     }
-    let sent = rustix::net::sendmsg(&*server, &[IoSlice::new(data)], &mut ancillary, SendFlags::NOSIGNAL)?;
+    let sent =
+        rustix::net::sendmsg(&*server, &[IoSlice::new(data)], &mut ancillary, SendFlags::NOSIGNAL)?;
     server.write_all(&data[sent..])
 }
 
@@ -116,7 +126,8 @@ fn await_ready(server: &UnixStream, channel: &OwnedFd) -> std::io::Result<Option
         if left.is_zero() {
             return Ok(None);
         }
-        let [from_server, from_child] = wait(server.as_fd(), channel.as_fd(), accepted, lost, left)?;
+        let [from_server, from_child] =
+            wait(server.as_fd(), channel.as_fd(), accepted, lost, left)?;
         if from_child {
             let (text, fd) = receive(channel)?;
             if let Some(pid) = text.strip_prefix("ready ") {
@@ -187,7 +198,12 @@ pub fn receive(channel: &OwnedFd) -> std::io::Result<(String, Option<OwnedFd>)> 
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::CMSG_CLOEXEC;
-    let received = match rustix::net::recvmsg(channel, &mut [IoSliceMut::new(&mut data)], &mut ancillary, flags) {
+    let received = match rustix::net::recvmsg(
+        channel,
+        &mut [IoSliceMut::new(&mut data)],
+        &mut ancillary,
+        flags,
+    ) {
         Err(rustix::io::Errno::CONNRESET) => return Ok((String::new(), None)),
         other => other?,
     };

@@ -30,7 +30,8 @@ impl Installation {
         for directory in directories.iter().filter_map(|path| path.parent()) {
             let is_shim = called.file_name().is_some_and(|name| name != "fastcollect");
             // Where `fastcollect shim` has put it.
-            for script in [directory.join(".fastcollect").join("pytest"), directory.join("pytest")] {
+            for script in [directory.join(".fastcollect").join("pytest"), directory.join("pytest")]
+            {
                 if let Some(python) = interpreter_of(&script) {
                     let prefix = python.parent().and_then(Path::parent).unwrap_or(Path::new("/"));
                     let prefix = prefix.to_owned();
@@ -72,7 +73,8 @@ fn locate(name: &OsStr) -> Option<PathBuf> {
 fn interpreter_of(script: &Path) -> Option<PathBuf> {
     let text = fs::read(script).ok()?;
     let line = text.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
-    let words: Vec<&[u8]> = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).collect();
+    let words: Vec<&[u8]> =
+        line.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).collect();
     let [path] = words[..] else { return None }; // with options, or by /bin/sh for a long path
     let path = PathBuf::from(OsString::from_vec(path.to_vec()));
     (path.is_absolute() && path.exists()).then_some(path)
@@ -121,6 +123,8 @@ fn root(cwd: &Path, arguments: &[String]) -> Option<PathBuf> {
 /// Whether a directory is one of ours alone.
 pub fn is_private(directory: &Path) -> bool {
     fs::symlink_metadata(directory).is_ok_and(|state| {
-        state.is_dir() && state.uid() == rustix::process::geteuid().as_raw() && state.mode() & 0o077 == 0
+        state.is_dir()
+            && state.uid() == rustix::process::geteuid().as_raw()
+            && state.mode() & 0o077 == 0
     })
 }

@@ -31,7 +31,9 @@ pub fn shadow(channel: &OwnedFd, child: &RunChild) -> std::io::Result<u8> {
         if ready.channel {
             let (text, _) = receive(channel)?;
             match text.split_once(' ') {
-                Some(("status", value)) => return Ok(end_as(value.parse().unwrap_or(i32::from(LOST) << 8))),
+                Some(("status", value)) => {
+                    return Ok(end_as(value.parse().unwrap_or(i32::from(LOST) << 8)));
+                }
                 Some(("exit", value)) => announced = value.parse().ok(),
                 _ => return Ok(lost(announced)),
             }
@@ -95,7 +97,9 @@ fn wait(
     gone: Option<Instant>,
 ) -> std::io::Result<Ready> {
     let mut fds = vec![PollFd::from_borrowed_fd(channel.as_fd(), PollFlags::IN)];
-    fds.extend(signals.iter().map(|(_, pipe)| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)));
+    fds.extend(
+        signals.iter().map(|(_, pipe)| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)),
+    );
     if let (Some(pidfd), None) = (&child.pidfd, gone) {
         fds.push(PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN));
     }
