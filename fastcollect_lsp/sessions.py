@@ -17,7 +17,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,10 @@ log = logging.getLogger("fastcollect.sessions")
 
 MAX_SESSIONS = 4
 """Commands whose sessions are kept."""
+MAX_UNASKED = 8
+"""Times that a session is made again because files change, without a run of its command."""
+_FLAGS = frozenset("-v -vv -q -x -s -l -rA --lf --ff --pdb".split())
+"""Options that take no value: what follows them is an argument of its own."""
 END = b"\0end of what was printed\0"
 """Written behind what a session has printed (`pytest_fastcollect.ahead`)."""
 _PROGRESS = re.compile(rb"\rcollecting [^\r\n]*(?=\r)")
@@ -51,6 +55,8 @@ class _Wanted:
     """A command whose session is wanted."""
 
     request: RunRequest
+    made: int = 0
+    """How often its session was made since it was asked for."""
     refused: str | None = None
     """Why it cannot be collected ahead of time ..."""
     refused_by: int = 0
@@ -85,7 +91,7 @@ class Sessions:
         """This command may be repeated."""
         key = fingerprint(request)
         wanted = self._wanted.pop(key, None) or _Wanted(request)
-        wanted.request = request  # with the environment as it is now
+        wanted.request, wanted.made = request, 0  # with the environment as it is now
         self._wanted[key] = wanted
         while len(self._wanted) > MAX_SESSIONS:
             old, _ = self._wanted.popitem(last=False)
@@ -132,37 +138,36 @@ class Sessions:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while not self.busy() and (key := await asyncio.to_thread(self._missing)) is not None:
-                await self._make(key)
+            while not self.busy():
+                stale, job = await asyncio.to_thread(self._missing)
+                for key in stale:
+                    self._drop(key)
+                if job is None:
+                    break
+                await self._make(*job)
                 self.on_change()
             if not self.busy() and not self._wake.is_set():
                 self.idle.set()
 
-    def _missing(self) -> str | None:
-        """What is to be collected next; what no longer holds is given up. Blocks."""
+    def _missing(self) -> tuple[list[str], tuple[str, _Wanted, Checkpoint] | None]:
+        """What no longer holds, and what is to be collected next, from which checkpoint. Blocks."""
+        stale: list[str] = []
         for key, wanted in reversed(list(self._wanted.items())):
             point = self.points.get(key)
             if point is not None and _doubt(point, wanted.request) is None:
                 continue
             if point is not None:
-                self._gone.append(key)
+                stale.append(key)
+            if wanted.made > MAX_UNASKED:
+                continue
             parent = self.parent_for(wanted.request)
             if parent is not None and (wanted.refused is None or wanted.refused_by != parent.pid):
-                self._parent = parent
-                return key
-        return None
+                return stale, (key, wanted, parent)
+        return stale, None
 
-    _gone: list[str] = field(default_factory=list)
-    _parent: Checkpoint | None = None
-
-    async def _make(self, key: str) -> None:
-        wanted, parent = self._wanted.get(key), self._parent
-        for gone in self._gone:
-            self._drop(gone)
-        self._gone.clear()
-        if wanted is None or parent is None:
-            return
+    async def _make(self, key: str, wanted: _Wanted, parent: Checkpoint) -> None:
         began = time.monotonic()
+        wanted.made += 1
         try:
             point = await collect(parent, wanted.request)
         except Failed as failed:
@@ -181,17 +186,23 @@ class Sessions:
             point.link.close()
 
 
-def _file(argument: str) -> str:
-    """Of a node id, what decides which modules are imported (`runkey`)."""
-    path, colons, _ = argument.partition("::")
-    return path + colons if not argument.startswith("-") else argument
+def _files(argv: Sequence[str]) -> list[str]:
+    """A command line, of its node ids only what decides which modules are imported (`runkey`)."""
+    found: list[str] = []
+    before = ""
+    for argument in argv:
+        is_value = before.startswith("-") and before not in _FLAGS
+        path, colons, _ = argument.partition("::")
+        found.append(argument if is_value or argument.startswith("-") else path + colons)
+        before = argument
+    return found
 
 
 def _is_same(request: RunRequest, native: NativeRequest) -> bool:
     known = json.loads(request.identity)
     return (
-        list(map(_file, request.orig_argv)) == list(map(_file, native.orig_argv))
-        and list(map(_file, request.argv)) == list(map(_file, native.argv))
+        _files(request.orig_argv) == _files(native.orig_argv)
+        and _files(request.argv) == _files(native.argv)
         and all(
             getattr(request, name) == getattr(native, name)
             for name in (

@@ -12,8 +12,6 @@ import os
 import sys
 from types import FrameType
 
-from fastcollect_lsp import client, rendezvous
-
 from .state import Active
 
 
@@ -21,10 +19,12 @@ def hand_over() -> None:
     """Returns if this run is none that the server knows; else the process ends as the run did."""
     if Active.depth is not None or Active.describe is not None or not _is_loading_plugins():
         return
-    environ = os.environ
-    if environ.get("FASTCOLLECT") == "0" or client.RUN_VARIABLE in environ:
+    forced = os.environ.get("FASTCOLLECT")
+    if forced == "0" or (os.environ.get("CI") and forced != "1"):
         return
-    if environ.get("CI") and environ.get("FASTCOLLECT") != "1":
+    from fastcollect_lsp import client, rendezvous
+
+    if client.RUN_VARIABLE in os.environ:
         return
     with contextlib.suppress(OSError, client.Unavailable, rendezvous.Unsafe):
         directory = rendezvous.known_command(sys.argv, os.getcwd())

@@ -103,6 +103,10 @@ def leave(code: int, before: Iterable[Callable[[], object]], channel: int) -> No
 def _exit(code: int, channel: int) -> None:
     if not any(map(_has_end, list(sys.modules.values()))):
         # The caller need not wait until the kernel has taken the memory apart.
+        if "ctypes" in sys.modules:
+            import ctypes
+
+            ctypes.PyDLL(None).fflush(None)
         lifetime.survive_peer(channel)  # what the run leaves running is not ours to kill
         with contextlib.suppress(OSError):
             os.write(channel, f"status {code << 8}".encode())

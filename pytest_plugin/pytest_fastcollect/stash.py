@@ -166,6 +166,12 @@ class Stash(importlib.abc.Loader):
         del objects
         gc.freeze()
 
+    def let_go(self) -> None:
+        """At the end of a run: nothing is kept alive for being here, or kept from the collector."""
+        for everything in (self.entries, self._by_name, self._claims, self.finalizers):
+            everything.clear()
+        gc.unfreeze()
+
     def add(
         self, names: Sequence[str], starts: dict[str, int], step: int, unit: str | None
     ) -> list[Entry]:

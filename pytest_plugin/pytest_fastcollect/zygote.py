@@ -366,6 +366,7 @@ class Run:
             run_child.hide_our_frame()
             if isinstance(error, Exception):
                 _announce(self.channel, 1)
+        self.stash.let_go()
 
 
 def _become(become: Become, stash: Stash) -> Run:
