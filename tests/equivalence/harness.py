@@ -20,6 +20,8 @@ from fastcollect_lsp.verify import Project, Result
 
 WARM = ("warm", "collected")
 """How a run is served that is not cold."""
+DEEPEST = ("modules", "collected")
+"""Checkpoints that have executed all that a run imports."""
 WARM_TIMEOUT = 300.0
 """Seconds; only a hang takes that long."""
 
