@@ -106,7 +106,7 @@ class SmallBench(Bench):
         if not self.directory.is_dir():
             return []
         directories = (path for path in self.directory.iterdir() if path.is_dir())
-        return sorted(path for path in directories if path.name != "cache")
+        return sorted(path for path in directories if path.name not in ("cache", "commands"))
 
     def server_pid(self) -> int:
         """The server's process."""

@@ -20,6 +20,7 @@ from fastcollect_lsp.verify import Project, Result
 
 WARM = ("warm", "collected")
 """How a run is served that is not cold."""
+WARM_HEADERS = tuple(f"Daemon: active, {depth}" for depth in WARM)
 DEEPEST = ("modules", "collected")
 """Checkpoints that have executed all that a run imports."""
 WARM_TIMEOUT = 300.0

@@ -154,7 +154,8 @@ class WorldBench(Bench):
         """Where servers of this bench are met: one for each rootdir that a run has had."""
         if not self.directory.is_dir():
             return []
-        return [Place("", "", path) for path in sorted(self.directory.iterdir()) if path.is_dir()]
+        paths = sorted(self.directory.iterdir())
+        return [Place("", "", path) for path in paths if path.is_dir() and path.name != "commands"]
 
     def statuses(self) -> dict[Path, dict[str, Any]]:
         """What each server says of itself."""

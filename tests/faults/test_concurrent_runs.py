@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness import WARM_HEADERS
 
 from fastcollect_lsp import verify
 from fastcollect_lsp.verify import Result
@@ -193,7 +194,8 @@ def test_the_same_selection(bench: SmallBench, tmp_path: Path) -> None:
         for _ in range(AT_ONCE):
             made.start(*args)
         results = made.finish()
-    assert [header(result.output) for result in results] == ["Daemon: active, warm"] * AT_ONCE
+    assert len(results) == AT_ONCE
+    assert {header(result.output) for result in results} <= set(WARM_HEADERS)
     names = ["test_together", "test_state", *(f"test_many[{i}]" for i in range(5)), "test_fails"]
     assert list(made.ran().values()) == [Counter(names)] * AT_ONCE, results[0].output
     oracle = alone(bench, tmp_path / "alone", *args)
@@ -241,7 +243,8 @@ def test_temporary_directories(bench: SmallBench, tmp_path: Path) -> None:
             made.start("test_dirs.py")
         results = made.finish()
     assert [result.exit for result in results] == [0] * AT_ONCE, results
-    assert [header(result.output) for result in results] == ["Daemon: active, warm"] * AT_ONCE
+    assert len(results) == AT_ONCE
+    assert {header(result.output) for result in results} <= set(WARM_HEADERS)
     written = tmp_path.glob("pytest-of-*/pytest-*/test_write0/mine")
     assert {int(path.read_text()) for path in written} <= set(made.ran())
 
@@ -324,6 +327,6 @@ def test_runs_that_outlive_their_checkpoint_are_not_counted_for_ever(
             bench.wait_until_warm()
             made.release()
             (result,) = made.finish()
-            assert header(result.output) == "Daemon: active, warm"
+            assert header(result.output) in WARM_HEADERS
             assert result.exit == 0, result.output
     bench.compare_warm("--collect-only", "test_waits.py")
