@@ -282,12 +282,14 @@ class Ahead:
         self._print(session, time.perf_counter() - began)
 
     def _take_environ(self, request: RunRequest) -> None:
-        wanted: dict[str, str | None] = {**request.env, **self._changes}
-        for name, value in wanted.items():
-            if value is not None and os.environ.get(name) != value:
+        """The caller's, in its order, and what the session has changed of it."""
+        os.environ.clear()
+        os.environ.update(request.env)
+        for name, value in self._changes.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
                 os.environ[name] = value
-        for name in [name for name in os.environ if wanted.get(name) is None]:
-            del os.environ[name]
 
     def _print(self, session: pytest.Session, elapsed: float) -> None:
         """What a cold run would have printed by now, with the time that this one took."""

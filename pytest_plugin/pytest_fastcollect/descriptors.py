@@ -80,7 +80,7 @@ def _renew(number: int) -> None:
     """Another unnamed file with the same content: a fork shares the position in this one."""
     position = os.lseek(number, 0, os.SEEK_CUR)
     content = os.pread(number, os.fstat(number).st_size, 0)
-    flags = fcntl.fcntl(number, fcntl.F_GETFL) & os.O_APPEND
+    flags = fcntl.fcntl(number, fcntl.F_GETFL) & (os.O_APPEND | os.O_NOFOLLOW)
     fresh = os.open(tempfile.gettempdir(), os.O_RDWR | os.O_TMPFILE | os.O_EXCL | flags, 0o600)
     os.write(fresh, content)
     os.lseek(fresh, position, os.SEEK_SET)

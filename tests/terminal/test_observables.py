@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -110,13 +112,37 @@ def difference(cold: Any, warm: Any) -> tuple[Any, Any]:
 
 def test_observables(typed: SmallBench, row: Row, answers: Path) -> None:
     require_programs(typed, row)
-    linked = typed.root.with_name("linked")
-    if not linked.exists():
-        linked.symlink_to(typed.root)
+    link(typed)
     if "-m pytest" in row.script:  # its `sys.path` is another: not seen yet
         ask(typed, row, answers, cold=None)
         typed.wait_until_warm()
     warm, cold = (ask(typed, row, answers, cold) for cold in (False, True))
+    assert_same(warm, cold)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "name", [name for name, row in ROWS.items() if "-m pytest" not in row.script]
+)
+def test_observables_of_the_command(typed: SmallBench, name: str, answers: Path) -> None:
+    """By `fastcollect run`: warm, then from a session collected ahead, beside cold pytest."""
+    row = ROWS[name]
+    require_programs(typed, row)
+    link(typed)
+    native = dataclasses.replace(row, script=re.sub(r"pytest(?= )", "fastcollect run", row.script))
+    cold = ask(typed, row, answers, cold=True)
+    for _ in range(2):
+        assert_same(ask(typed, native, answers, cold=False), cold)
+        typed.wait_until_warm()
+
+
+def link(typed: SmallBench) -> None:
+    linked = typed.root.with_name("linked")
+    if not linked.exists():
+        linked.symlink_to(typed.root)
+
+
+def assert_same(warm: dict[str, Any], cold: dict[str, Any]) -> None:
     assert len(cold) >= 60
     differing = {
         name: difference(cold[name], warm[name])

@@ -20,7 +20,7 @@ pub struct NativeRequest {
     orig_argv: Vec<String>,
     python: String,
     cwd: String,
-    env: BTreeMap<String, String>,
+    env: Environment,
     umask: u32,
     ignored_signals: Vec<u32>,
     blocked_signals: Vec<u32>,
@@ -30,6 +30,29 @@ pub struct NativeRequest {
     streams: Vec<Endpoint>,
     user: [Vec<u32>; 3],
     namespaces: Vec<String>,
+}
+
+/// Variables in their order, which a program can see.
+struct Environment(Vec<(String, String)>);
+
+impl Environment {
+    /// This process'; None where JSON cannot say it.
+    fn read() -> Option<Self> {
+        let text = |(name, value): (OsString, OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        std::env::vars_os().map(text).collect::<Option<_>>().map(Self)
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl Serialize for Environment {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
 }
 
 /// What a standard descriptor leads to (`protocol.Stream`).
@@ -64,10 +87,7 @@ const IGNORED_BY_PYTHON: u64 = 1 << (13 - 1) | 1 << (25 - 1);
 /// This process; None where it is to be left to pytest: inside of another pytest, a background job of a
 /// terminal, what is switched off, or what JSON cannot say.
 pub fn describe(installation: &Installation, arguments: &[String]) -> Option<NativeRequest> {
-    let mut env = BTreeMap::new();
-    for (name, value) in std::env::vars_os() {
-        env.insert(name.into_string().ok()?, value.into_string().ok()?);
-    }
+    let env = Environment::read()?;
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let mask = |field: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(field))?;
@@ -113,29 +133,29 @@ fn text(value: &OsStr) -> Option<String> {
     value.to_str().map(String::from)
 }
 
-fn is_set(env: &BTreeMap<String, String>, name: &str) -> bool {
+fn is_set(env: &Environment, name: &str) -> bool {
     env.get(name).is_some_and(|value| !value.is_empty())
 }
 
 /// What `eligibility.judge` says of a run that nobody wants handed over; pytest shows why. Relative entries
 /// of PYTHONPATH mean something else in every directory.
-fn is_unwanted(env: &BTreeMap<String, String>, installation: &Installation) -> bool {
-    let forced = env.get("FASTCOLLECT").map(String::as_str);
+fn is_unwanted(env: &Environment, installation: &Installation) -> bool {
+    let forced = env.get("FASTCOLLECT");
     let by_ci = is_set(env, "CI") && forced != Some("1") && installation.is_shim;
-    let path = env.get("PYTHONPATH").map_or("", String::as_str);
+    let path = env.get("PYTHONPATH").unwrap_or_default();
     let is_relative = !path.is_empty() && path.split(':').any(|entry| !entry.starts_with('/'));
     forced == Some("0") || by_ci || is_relative
 }
 
 /// Whether a pytest is among our ancestors (`eligibility._is_nested`).
-fn is_nested(env: &BTreeMap<String, String>) -> bool {
+fn is_nested(env: &Environment) -> bool {
     let parent = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get());
     if env.get("FASTCOLLECT_TOP_LEVEL").is_some_and(|pid| *pid == parent.to_string()) {
         return false;
     }
     if ["PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER", "PYTEST_VERSION"]
         .iter()
-        .any(|name| env.contains_key(*name))
+        .any(|name| env.get(name).is_some())
     {
         return true;
     }
