@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import signal
@@ -115,6 +116,7 @@ class Ahead:
 
     def _observe(self) -> None:
         sandbox.forbid_contacts()
+        importlib.invalidate_caches()  # what is looked for and not there is to be seen
         self._audit = Audit(self.give_up)
         with self._audit.paused():
             self._opened = Opened(json.loads(self._request.key.base)["root"])
@@ -242,7 +244,7 @@ class Ahead:
             elapsed_ms=(time.perf_counter() - self._began) * 1000,
             files=sorted(files - self._read_again(session)),
             extents=dict.fromkeys(observed.kinds - files, 0) if observed is not None else {},
-            directories=sorted(observed.directories) if observed is not None else [],
+            directories=sorted(observed.directories | _searched()) if observed is not None else [],
             listings=sorted(observed.listings) if observed is not None else [],
             environ=sorted(self._reads.names),
             whole_environ=self._reads.whole,
@@ -335,6 +337,10 @@ class Ahead:
             selected = {item.nodeid for item in session.items}
             ids = {known for known in new_first.cached_nodeids if str(known) in selected}
             new_first.cached_nodeids = type(new_first)(session.config).cached_nodeids | ids
+
+
+def _searched() -> set[str]:
+    return {os.path.abspath(path) for path in sys.path if path}
 
 
 def _stamp(session: pytest.Session) -> None:

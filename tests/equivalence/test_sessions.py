@@ -223,6 +223,27 @@ EDITS = {
         },
         writing(conftest__py=ORDER.replace("REVERSE", "True ")),
     ),
+    "module that was looked for and not there": Edit(
+        {
+            "conftest.py": "def pytest_report_header():\n"
+            "    try: import optional\n"
+            "    except ImportError: return 'without'\n"
+            "    return 'with'\n",
+            "test_a.py": PLAIN,
+        },
+        writing(optional__py=""),
+    ),
+    "submodule that was looked for and not there": Edit(
+        {
+            "conftest.py": "def pytest_report_header():\n"
+            "    try: import package.optional\n"
+            "    except ImportError: return 'without'\n"
+            "    return 'with'\n",
+            "package/__init__.py": "",
+            "test_a.py": "import package\n" + PLAIN,
+        },
+        lambda bench: bench.write({"package/optional.py": ""}),
+    ),
     "other failures to begin with": Edit(
         {"test_a.py": SLOW + "def test_one(): pass\ndef test_two(): assert 0\n"},
         _fail_another,
