@@ -72,7 +72,7 @@ REPEATED = {
     "deselected": ("--deselect", "test_a.py::test_warns"),
     "captured by sys": ("--capture=sys", "-rP"),
     "not captured": ("-s",),
-    "durations": ("--durations=3",),
+    "durations": ("--durations=3", "--durations-min=60"),
     "stops at the first failure": ("-x",),
     "failed first": ("--ff",),
     "new first": ("--nf",),
