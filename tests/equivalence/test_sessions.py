@@ -89,7 +89,7 @@ REPEATED = {
 
 
 @pytest.mark.parametrize(
-    "name", sampled(list(REPEATED), 5, always=("plain", "collect only, quiet"))
+    "name", sampled(list(REPEATED), 3, always=("plain", "collect only, quiet"))
 )
 def test_repeated(name: str, project: MakeProject) -> None:
     bench = project({"test_a.py": TESTS, "test_b.py": PLAIN})
@@ -258,7 +258,7 @@ EDITS = {
 
 
 @pytest.mark.parametrize(
-    "name", sampled(list(EDITS), 4, always=("nothing", "data read for parameters"))
+    "name", sampled(list(EDITS), 3, always=("nothing", "data read for parameters"))
 )
 def test_edited(name: str, project: MakeProject) -> None:
     """Never what was collected before, where cold pytest would not have collected it."""

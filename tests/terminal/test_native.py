@@ -15,6 +15,7 @@ import pytest
 
 from fastcollect_lsp import verify
 from tests.conftest import MakeProject
+from tests.sampling import sampled
 from tests.support import HANG, SmallBench, ended, eventually
 
 NATIVE = Path(sys.executable).parent / "fastcollect"
@@ -105,14 +106,19 @@ def test_another_environment(bench: SmallBench) -> None:
         bench.wait_until_warm()
 
 
-@pytest.mark.parametrize(
-    "args",
-    [("--version",), ("--no-such-option",), ("-p", "no:fastcollect", "-q"), ("nothing.py",),
-     ("--no-fastcollect-auto-daemon", "-q"), ("--markers",)],
-    ids=" ".join,
-)  # fmt: skip
-def test_what_is_left_to_pytest(args: tuple[str, ...], bench: SmallBench) -> None:
-    same(command(bench, *args), oracle(bench, *args))
+LEFT = {
+    "version": ("--version",),
+    "unknown option": ("--no-such-option",),
+    "without the plugin": ("-p", "no:fastcollect", "-q"),
+    "unknown file": ("nothing.py",),
+    "switched off": ("--no-fastcollect-auto-daemon", "-q"),
+    "markers": ("--markers",),
+}
+
+
+@pytest.mark.parametrize("name", sampled(list(LEFT), 2, always=("without the plugin",)))
+def test_what_is_left_to_pytest(name: str, bench: SmallBench) -> None:
+    same(command(bench, *LEFT[name]), oracle(bench, *LEFT[name]))
 
 
 def test_without_a_server(project: MakeProject) -> None:
@@ -124,7 +130,9 @@ def test_without_a_server(project: MakeProject) -> None:
     eventually(lambda: bench.status()["state"] != "stopped", "a server that listens")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
+@pytest.mark.parametrize(
+    "number", sampled([signal.SIGINT, signal.SIGTERM, signal.SIGQUIT], 1, always=(signal.SIGINT,))
+)
 def test_signals(number: signal.Signals, project: MakeProject) -> None:
     bench = project({
         "test_a.py": """
