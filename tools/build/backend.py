@@ -6,15 +6,16 @@ own because it must start without Python.
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import Any
 
 import maturin
 from maturin import (
-    build_sdist,
     get_requires_for_build_editable,
     get_requires_for_build_sdist,
     get_requires_for_build_wheel,
@@ -56,3 +57,19 @@ def build_editable(directory: str, *args: Any, **kwargs: Any) -> str:
     """PEP 660."""
     _build_command()
     return str(maturin.build_editable(directory, *args, **kwargs))
+
+
+def build_sdist(directory: str, *args: Any, **kwargs: Any) -> str:
+    """PEP 517. maturin takes crates that it does not know out of the workspace: put them back."""
+    name = str(maturin.build_sdist(directory, *args, **kwargs))
+    made, whole = Path(directory, name), Path(directory, f"{name}.whole")
+    with tarfile.open(made) as old, tarfile.open(whole, "w:gz") as new:
+        for member in old:
+            content = old.extractfile(member)
+            path = Path(*Path(member.name).parts[1:])
+            if str(path) in ("Cargo.toml", "Cargo.lock"):
+                data = (_ROOT / path).read_bytes()
+                member.size, content = len(data), io.BytesIO(data)
+            new.addfile(member, content)
+    whole.replace(made)
+    return name
