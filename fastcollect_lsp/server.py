@@ -35,6 +35,8 @@ DEFAULT_IDLE_TIMEOUT = 30 * 60.0
 """Seconds without a run, an editor or a question after which the server ends."""
 END_TIMEOUT = 10.0
 """Seconds after which a server that was told to stop is gone, whatever holds it up."""
+QUIET_TIMEOUT = 3.0
+"""Seconds for a run that has just told its caller its status to be gone."""
 LOCK_ATTEMPTS = 20
 """Tries to get the lock, 50 ms apart: a probe for it holds it for a moment."""
 
@@ -188,7 +190,7 @@ class Server:
         await self.warm.warming.idle.wait()
         await self.freshness.look()
         await self.warm.warming.idle.wait()
-        if not self.warm.active:
+        if await self.warm.quiet(QUIET_TIMEOUT):  # sessions are not collected while a run goes on
             await self.warm.sessions.idle.wait()
 
     async def _run(self, sock: socket.socket, reader: protocol.FrameReader, kind: str) -> None:

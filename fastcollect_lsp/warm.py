@@ -263,6 +263,15 @@ class Warm:
                 await asyncio.wait_for(self._ended.wait(), deadline - time.monotonic())
         return len(self.active) < self.max_runs
 
+    async def quiet(self, timeout: float) -> bool:
+        """Wait until no run goes on; False where one still does after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while self.active and time.monotonic() < deadline:
+            self._ended.clear()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), deadline - time.monotonic())
+        return not self.active
+
     def _use_up(self, spare: Checkpoint, channel: int, run_id: str) -> None:
         """A spare has become a run: see it to its end, and have another one made."""
         began = time.perf_counter()
