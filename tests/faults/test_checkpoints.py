@@ -141,8 +141,9 @@ def test_zygote_killed_then_edited(warm: SmallBench) -> None:
 def test_killed_in_the_hand_over(warm: SmallBench) -> None:
     """Between the server's answer and the fork: the caller runs cold, once."""
     points = warm.checkpoint_pids()
-    pid = points.get("collected", points["modules"])
-    os.kill(pid, signal.SIGSTOP)
+    pids = [points[name] for name in ("modules", "collected") if name in points]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
     warm.served_warm()
     env = {**warm.env, "FASTCOLLECT_TOP_LEVEL": str(os.getpid())}
     with subprocess.Popen(
@@ -150,7 +151,8 @@ def test_killed_in_the_hand_over(warm: SmallBench) -> None:
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
         eventually(warm.served_warm, "the server's answer")
-        os.kill(pid, signal.SIGKILL)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
         output, _ = process.communicate(timeout=HANG)
     assert process.returncode == 1
     assert header(output).startswith("cold: ")
