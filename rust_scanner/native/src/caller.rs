@@ -224,8 +224,9 @@ fn umask() -> u32 {
     mask.as_raw_mode()
 }
 
+/// The numbers in a mask, but for the two that the C library keeps for itself: Python does not know them.
 fn signals(mask: u64) -> Vec<u32> {
-    (1..=64).filter(|number| mask >> (number - 1) & 1 == 1).collect()
+    (1..=64).filter(|number| mask >> (number - 1) & 1 == 1 && !matches!(number, 32 | 33)).collect()
 }
 
 fn limit(resource: Resource) -> [i64; 2] {
