@@ -40,7 +40,7 @@ from .tracing import Reads, environ_changes, raw_environ, traced_environ
 
 if TYPE_CHECKING:
     from .stash import Stash
-    from .zygote import Become, Checkpoint
+    from .waiting import Become, Checkpoint
 
 _getpid, _exit = os.getpid, os._exit  # as they are before anybody watches who asks for what
 _CLOCKS = frozenset(("_pytest.terminal", "_pytest.junitxml", "_pytest.runner"))
@@ -178,7 +178,7 @@ class Ahead:
         return (yield)
 
     def _stop(self, session: pytest.Session) -> None:
-        from . import zygote
+        from . import waiting
 
         with self._unwatched():
             self._look(session)
@@ -204,7 +204,7 @@ class Ahead:
             self._stash.freeze()
         self._waiting = True
         became = self._checkpoint.wait()
-        assert isinstance(became, zygote.Become), "all that a collected session can become"
+        assert isinstance(became, waiting.Become), "all that a collected session can become"
         self._resume(session, became)
 
     def _find_descriptors(self) -> Descriptors:
