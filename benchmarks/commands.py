@@ -1,216 +1,262 @@
-"""What commands cost: cold pytest, warm, collected ahead, by the plugin and by the native command.
+"""What commands cost, and whether the answers are right: ours, pytest's own, and others'.
 
-usage: python benchmarks/commands.py [--python PATH] [--rounds N] [--output FILE] [PROJECT...]
+usage: python benchmarks/commands.py [--python PATH] [--rounds N] [--others] [WORKLOAD...]
 
-PATH is the interpreter of an environment with this project, numpy and pandas (pytest-xdist is
-measured where it is there). Projects: numpy+pandas, 183, 1000, 10000 (tests, made here). Every
-command is run once in each round, all of them in turn; the table has medians, ranges, and ratios to
-cold pytest of the same command in the same round.
+PATH is the interpreter of an environment with this project, numpy and pandas (and pytest-xdist, if
+that is to be measured). `--others` installs those from PyPI into `.work/rivals` (`contestants.py`).
+Workloads: numpy+pandas, 183, 1000, 10000 (tests; `workloads.py`). In each round all run the same
+command in turn, each in its own copy of the project, a second after the edit where there is one.
+An answer is wrong where exit status, or number of tests passed, failed or listed, is not that of
+cold pytest in the same round. Results go to `benchmarks/results/commands.json` and `commands.md`;
+`benchmarks/plot.py` draws them.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PANDAS = {
-    "pyproject.toml": '[tool.pytest.ini_options]\ntestpaths = ["tests"]\n',
-    "tests/conftest.py": "import numpy\nimport pytest\n\n\n"
-    "@pytest.fixture\ndef values():\n    return numpy.arange(5)\n",
-    "tests/test_mean.py": "import pandas\nimport pytest\n\n\n"
-    "def test_mean(values):\n    assert pandas.Series(values).mean() == 2\n\n\n"
-    "@pytest.mark.parametrize('n', range(20))\ndef test_many(n, values):\n    assert n >= 0\n",
-}
-MODULE = """import json
+HERE = Path(__file__).parent.resolve()
+sys.path[:0] = [str(HERE.parent)]
+from benchmarks.contestants import Contestant, own, rivals  # noqa: E402
+from benchmarks.workloads import JOBS, WORKLOADS, Job, set_value, write  # noqa: E402
 
-import pytest
-
-
-@pytest.fixture
-def value():
-    return {number}
-
-
-def test_value(value):
-    assert json.loads(json.dumps(value)) == value
-
-
-@pytest.mark.parametrize("n", range({cases}))
-def test_cases(n, value):
-    assert n + value >= value
-"""
-
-
-def made(tests: int, files: int) -> dict[str, str]:
-    """A project of so many tests, light ones, in so many files."""
-    cases = tests // files - 1
-    found = {
-        f"tests/test_{number:04}.py": MODULE.format(number=number, cases=cases)
-        for number in range(files)
-    }
-    found["tests/conftest.py"] = "import pytest\n"
-    found["pyproject.toml"] = '[tool.pytest.ini_options]\ntestpaths = ["tests"]\n'
-    return found
-
-
-PROJECTS: dict[str, Callable[[], dict[str, str]]] = {
-    "numpy+pandas": lambda: PANDAS,
-    "183": lambda: made(183, 3),
-    "1000": lambda: made(1000, 50),
-    "10000": lambda: made(10000, 500),
-}
+RESULTS = HERE / "results"
+COLD = "cold pytest"
+PAUSE_S = 1.0
+"""Between an edit and the run after it: the time to get from the editor to the terminal."""
+TIMEOUT_S = 180.0
 
 
 @dataclass(frozen=True)
-class Job:
-    """What is asked for, and an edit before it."""
+class Answer:
+    """What a run has said."""
 
-    args: tuple[str, ...]
-    edit: str | None = None
-    """A file that gets a comment before each run."""
-
-
-def jobs(files: Mapping[str, str]) -> dict[str, Job]:
-    """The rows of a project."""
-    first = next(name for name in sorted(files) if "/test_" in name)
-    name = "test_mean" if "test_mean" in files[first] else "test_value"
-    return {
-        "one test, repeated": Job((f"{first}::{name}",)),
-        "all tests, repeated": Job(("-q",)),
-        "--collect-only -q, repeated": Job(("--collect-only", "-q")),
-        "one test after an edit of its file": Job((f"{first}::{name}",), first),
-        "one test after an edit of the conftest": Job((f"{first}::{name}",), "tests/conftest.py"),
-    }
+    exit: int
+    passed: int = 0
+    failed: int = 0
+    listed: int = 0
 
 
 @dataclass
-class Bench:
-    """A project on disk, and who runs it."""
+class Cell:
+    """A contestant in one row."""
 
+    workload: str
+    row: str
+    who: str
+    ms: list[float] = field(default_factory=list)
+    """Whole processes."""
+    wrong: int = 0
+    answers: int = 0
+    """Those compared with cold pytest's; `pytest --version` has none."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A contestant with its copy of a project."""
+
+    contestant: Contestant
     root: Path
-    bin: Path
-    env: dict[str, str]
-    times: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    env: Mapping[str, str]
 
-    def run(self, command: list[str]) -> float:
-        """Milliseconds of a whole process; its tests have to pass."""
+    def run(self, args: Sequence[str]) -> tuple[float, Answer]:
+        """Milliseconds of a whole process, and what it said."""
         began = time.perf_counter()
-        done = subprocess.run(
-            command, cwd=self.root, env=self.env, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        try:
+            done = subprocess.run(
+                self.contestant.command(args), cwd=self.root, env=self.env, text=True,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                timeout=TIMEOUT_S, errors="replace",
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return TIMEOUT_S * 1000, Answer(-1)
         elapsed = (time.perf_counter() - began) * 1000
-        assert done.returncode == 0, done.stdout.decode()
-        return elapsed
+        return elapsed, _read(done.returncode, done.stdout, "--collect-only" in args)
 
     def settle(self) -> None:
-        """Wait until nothing is being made."""
-        self.run([str(self.bin / "fastcollect"), "status", "--wait", "120", "--json"])
+        """Wait until nothing goes on in the background."""
+        self._quietly(self.contestant.settle)
 
-    def note(self, row: str, who: str, ms: float) -> None:
-        self.times.setdefault((row, who), []).append(ms)
+    def stop(self) -> None:
+        """End what stays from one run to the next."""
+        self._quietly(self.contestant.stop)
+
+    def _quietly(self, command: list[str]) -> None:
+        if command:
+            subprocess.run(
+                command, cwd=self.root, env=self.env, stdin=subprocess.DEVNULL,
+                capture_output=True, timeout=TIMEOUT_S, check=False,
+            )  # fmt: skip
 
 
-def measure(bench: Bench, rows: Mapping[str, Job], rounds: int) -> None:
-    """Fill in the times; the first run of each command is not counted."""
-    pytest, native = str(bench.bin / "pytest"), str(bench.bin / "fastcollect")
-    xdist = subprocess.run([bench.bin / "python", "-c", "import xdist"], capture_output=True)
-    bench.note("first run", "plugin", bench.run([pytest, "-q"]))
-    bench.settle()
-    for row, job in rows.items():
-        commands = {
-            "cold": [pytest, "-p", "no:fastcollect", *job.args],
-            "plugin": [pytest, *job.args],
-            "native": [native, "run", *job.args],
+def _read(status: int, output: str, listing: bool) -> Answer:
+    if listing:
+        listed = {
+            line.strip() for line in output.splitlines() if re.match(r"\s*[\w/]+\.py::", line)
         }
-        if xdist.returncode == 0 and row.startswith("all"):
-            commands["xdist"] = [pytest, "-p", "no:fastcollect", "-n", "2", *job.args]
+        return Answer(status, listed=len(listed))
+
+    def count(word: str) -> int:
+        found = re.findall(rf"(\d+) {word}\b", output)
+        return int(found[-1]) if found else 0
+
+    return Answer(status, count("passed"), count("failed"))
+
+
+class Table:
+    """The cells, filled in row by row."""
+
+    def __init__(self) -> None:
+        self.cells: dict[tuple[str, str, str], Cell] = {}
+
+    def add(self, workload: str, row: str, who: str, ms: float) -> Cell:
+        """One more time of a contestant."""
+        key = workload, row, who
+        cell = self.cells.setdefault(key, Cell(*key))
+        cell.ms.append(ms)
+        return cell
+
+    def markdown(self) -> list[str]:
+        """One line for each row and who ran it."""
+        lines: list[str] = []
+        for workload in dict.fromkeys(cell.workload for cell in self.cells.values()):
+            lines += ["", f"## {workload}", ""]
+            lines += ["| what | who | ms, median | range | times as fast as cold | wrong |"]
+            lines += ["|---|---|---|---|---|---|"]
+            for cell in self.cells.values():
+                if cell.workload == workload:
+                    lines.append(self._line(cell))
+        return lines
+
+    def _line(self, cell: Cell) -> str:
+        cold = self.cells.get((cell.workload, cell.row, COLD))
+        ratios = [base / ms for ms, base in zip(cell.ms, cold.ms, strict=False)] if cold else []
+        faster = f"{statistics.median(ratios):.1f}" if ratios and cell is not cold else ""
+        wrong = f"{cell.wrong} of {cell.answers}" if cell.answers else ""
+        middle, extent = statistics.median(cell.ms), f"{min(cell.ms):.0f} to {max(cell.ms):.0f}"
+        return f"| {cell.row} | {cell.who} | {middle:.0f} | {extent} | {faster} | {wrong} |"
+
+
+def measure(
+    table: Table, workload: str, row: str, job: Job, entries: Sequence[Entry], rounds: int
+) -> None:
+    """Fill in one row."""
+    entries = [e for e in entries if e.contestant.collects or "--collect-only" not in job.args]
+    for entry in entries:
         for _ in range(2):
-            bench.run(commands["plugin"])
-            bench.settle()
-        for number in range(rounds):
-            bench.note(row, "--version", bench.run([pytest, "--version"]))
-            for who, command in commands.items():
-                if job.edit is not None:
-                    path = bench.root / job.edit
-                    path.write_text(path.read_text() + f"# {number} {who}\n")
-                bench.note(row, who, bench.run(command))
-                bench.settle()
-    other = [f"{row.args[0].rpartition('::')[0]}::{name}" for row in list(rows.values())[:1]
-             for name in _others(bench.root / row.args[0].partition("::")[0])]  # fmt: skip
-    for number in range(rounds):
-        target = other[number % len(other)]
-        bench.note("another node id", "cold", bench.run([pytest, "-p", "no:fastcollect", target]))
-        bench.note("another node id", "native", bench.run([native, "run", target]))
-        bench.settle()
+            entry.run([arg.format(round=0) for arg in job.args])
+            entry.settle()
+    for number in range(1, rounds + 1):
+        args = [arg.format(round=number) for arg in job.args]
+        right: Answer | None = None
+        for entry in entries:  # cold pytest is the first
+            if job.edited is not None:
+                set_value(entry.root / job.edited, 1 + number % 2)
+                time.sleep(PAUSE_S)
+            ms, answer = entry.run(args)
+            cell = table.add(workload, row, entry.contestant.name, ms)
+            right = right or answer
+            if "--version" not in entry.contestant.name:
+                cell.answers += 1
+                cell.wrong += answer != right
+            entry.settle()
+    if job.edited is not None:
+        for entry in entries:
+            set_value(entry.root / job.edited, 1)
 
 
-def _others(path: Path) -> list[str]:
-    """Parameter sets of a file: more of them than sessions are kept, so that none is there."""
-    name = "test_many" if "test_many" in path.read_text() else "test_cases"
-    return [f"{name}[{number}]" for number in range(8)]
+def measure_first(table: Table, workload: str, entries: Sequence[Entry], rounds: int) -> None:
+    """The run that finds nothing there, of all who keep something."""
+    for _ in range(rounds):
+        for entry in entries:
+            if entry.contestant.name == COLD or entry.contestant.stop:
+                entry.stop()
+                ms, _ = entry.run(["-q"])
+                table.add(workload, "all tests, the first run of all", entry.contestant.name, ms)
+                entry.settle()
 
 
-def table(bench: Bench) -> list[str]:
-    """Markdown: one line for each row and who ran it."""
-    lines = ["| what | who | ms (median) | range | of cold |", "|---|---|---|---|---|"]
-    for (row, who), times in bench.times.items():
-        cold = bench.times.get((row, "cold"), [])
-        ratios = [ms / base for ms, base in zip(times, cold, strict=False)]
-        share = f"1/{1 / statistics.median(ratios):.1f}" if ratios and who != "cold" else ""
-        middle = statistics.median(times)
-        extent = f"{min(times):.0f} to {max(times):.0f}"
-        lines.append(f"| {row} | {who} | {middle:.0f} | {extent} | {share} |")
-    return lines
+def run_workload(
+    table: Table, workload: str, python: Path, others: bool, rounds: int, rows: Sequence[str]
+) -> str:
+    """All rows of a project; how many runs ours has served, by how."""
+    with tempfile.TemporaryDirectory(prefix="fc-") as name:
+        scratch = Path(name)
+        unwanted = ("CI", "PYTEST", "PYTHON", "FASTCOLLECT", "VIRTUAL_ENV")
+        env = {key: value for key, value in os.environ.items() if not key.startswith(unwanted)}
+        env["FASTCOLLECT_DIR"] = str(scratch / "run")
+        contestants = own(python) + (rivals(scratch) if others else [])
+        entries = []
+        for number, contestant in enumerate(contestants):
+            root = scratch / f"{number}" / "project"
+            write(root, WORKLOADS[workload]())
+            entries.append(Entry(contestant, root, env))
+        try:
+            measure_first(table, workload, entries, min(rounds, 3))
+            for row in rows:
+                measure(table, workload, row, JOBS[row], entries, rounds)
+                print("\n".join(t for t in table.markdown() if f"| {row} " in t), flush=True)
+            served = {
+                entry.contestant.name: _served(entry)
+                for entry in entries
+                if entry.contestant.name.startswith("ours")
+            }
+        finally:
+            for entry in entries:
+                entry.stop()
+    return f"{workload}: {served}"
+
+
+def _served(entry: Entry) -> dict[str, int]:
+    native = Path(entry.contestant.settle[0])
+    status = subprocess.run(
+        [native, "status", "--json"], cwd=entry.root, env=entry.env, capture_output=True
+    )
+    runs: dict[str, int] = json.loads(status.stdout)["runs"]
+    return runs
 
 
 def main() -> int:
     """The exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--python", type=Path, default=Path(sys.executable))
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--output", type=Path)
-    parser.add_argument("projects", nargs="*", default=list(PROJECTS))
+    parser.add_argument("--others", action="store_true")
+    parser.add_argument("--row", action="append", choices=list(JOBS))
+    parser.add_argument("workloads", nargs="*", default=list(WORKLOADS))
     options = parser.parse_args()
-    load = os.getloadavg()[0]
-    out = [
-        f"{os.cpu_count()} cores, Python {platform.python_version()}, load {load:.1f} at the start"
-    ]
-    for name in options.projects:
-        with tempfile.TemporaryDirectory(prefix="fastcollect-") as scratch:
-            root = Path(scratch, "project")
-            files = PROJECTS[name]()
-            for path, text in files.items():
-                (root / path).parent.mkdir(parents=True, exist_ok=True)
-                (root / path).write_text(text)
-            env = {
-                k: v for k, v in os.environ.items() if k not in ("CI", "PYTHONDONTWRITEBYTECODE")
-            }
-            env |= {"FASTCOLLECT_DIR": str(Path(scratch, "run"))}
-            bench = Bench(root, options.python.parent, env)
-            try:
-                measure(bench, jobs(files), options.rounds)
-                status = subprocess.run(
-                    [bench.bin / "fastcollect", "status", "--json"],
-                    cwd=root, env=env, capture_output=True,
-                ).stdout  # fmt: skip
-            finally:
-                bench.run([str(bench.bin / "fastcollect"), "stop"])
-        served = json.loads(status)["runs"]
-        out += ["", f"## {name}", "", f"Served: {served}", "", *table(bench)]
-        print("\n".join(out[-len(table(bench)) - 5 :]), flush=True)
-    if options.output is not None:
-        options.output.write_text("\n".join(["# Commands", "", *out, ""]))
+    load, table, served = os.getloadavg()[0], Table(), []
+    for name in options.workloads:
+        rows = options.row or list(JOBS)
+        served.append(
+            run_workload(table, name, options.python, options.others, options.rounds, rows)
+        )
+        machine = (
+            f"{os.cpu_count()} cores, Linux {platform.release()}, Python"
+            f" {platform.python_version()}; load {load:.1f} before, {os.getloadavg()[0]:.1f} after;"
+            f" {options.rounds} rounds."
+        )
+        head = ["# Commands", "", f"Made by `python benchmarks/commands.py`. {machine}"]
+        lines = [*head, "", "Served: " + "; ".join(served) + ".", *table.markdown(), ""]
+        (RESULTS / "commands.md").write_text("\n".join(lines))
+        cells = [dataclasses.asdict(cell) for cell in table.cells.values()]
+        data = json.dumps({"machine": machine, "cells": cells}, indent=1)
+        (RESULTS / "commands.json").write_text(data + "\n")
     return 0
 
 

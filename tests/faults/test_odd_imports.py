@@ -15,7 +15,7 @@ import pytest
 from fastcollect_lsp import verify
 from fastcollect_lsp.verify import Project, Result
 from tests.conftest import MakeProject
-from tests.support import HANG, SmallBench, eventually
+from tests.support import HANG, SmallBench, ended, eventually
 
 LONG = pytest.mark.long
 WARM_ONLY = "import os, sys\nWARM = any('fastcollect.zygote' in word for word in sys.orig_argv)\n"
@@ -244,6 +244,39 @@ def test_all_in_one_project(mode: str, project: MakeProject) -> None:
 def test_odd(name: str, project: MakeProject) -> None:
     files = {**CONFTEST, **ODD["conftest in a cycle"].files, **ODD[name].files}
     edited(project(files), ODD[name].edit, "-rA")
+
+
+CONFTESTS = {
+    "forks": "import os\npid = os.fork()\nif pid == 0: os._exit(0)\nos.waitpid(pid, 0)\n",
+    "ends the warm process": WARM_ONLY + "if WARM: os._exit(0)\n",
+    "raises in the warm process": WARM_ONLY + "if WARM: raise RuntimeError\n",
+    "sleeps in the warm process": WARM_ONLY + "import time\nif WARM: time.sleep(60)\n",
+}
+
+
+@LONG
+@pytest.mark.parametrize("name", CONFTESTS)
+def test_conftest(name: str, project: MakeProject) -> None:
+    """One that misbehaves where it is imported ahead of time: a run does not wait for it."""
+    conftest = f"import slow_to_import\n{CONFTESTS[name]}VALUE = 1\n"
+    bench = project(
+        {
+            "conftest.py": conftest,
+            "test_a.py": "import conftest\ndef test_a(): assert conftest.VALUE == 1\n",
+        }
+    )
+    bench.pytest()
+    eventually(lambda: bench.status()["state"] != "stopped", "a server that listens")
+    if not name.startswith("sleeps"):
+        bench.wait_until_warm()
+    for text in (conftest, conftest.replace("VALUE = 1", "VALUE = 2")):
+        bench.write({"conftest.py": text})
+        compared = bench.compare()
+        assert not compared.differences, compared.differences[-1]
+        assert len(compared.cold.outcomes) == 1
+    server = bench.server_pid()
+    assert bench.fastcollect("stop").returncode == 0
+    assert ended(server)
 
 
 PLAIN = {
