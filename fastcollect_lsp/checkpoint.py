@@ -28,7 +28,7 @@ START_TIMEOUT = 60.0
 """Seconds for the zygote to have imported pytest."""
 START = """
 from pytest_fastcollect.zygote import main
-run = main({})
+run = main({}, {!r})
 try:
     run.start.function(*run.start.arguments)
 except BaseException as error:
@@ -37,11 +37,13 @@ except BaseException as error:
 else:
     run.end(None)
 """
-"""What a zygote executes, with the number of its descriptor.
+"""What a zygote executes, with the number of its descriptor, and what `NOWHERE` stands for.
 
 A run begins from here, and not from any function of ours, because whoever walks the stack walks it
 to its end: `faulthandler`, `pdb`'s `where`, `inspect.stack()`. One frame is the least there can be.
 """
+NOWHERE = f"{os.devnull}/fastcollect"
+"""A prefix for bytecode where none is and none can be written."""
 
 
 @dataclass
@@ -127,9 +129,14 @@ async def start_zygote(identity: str, environ: dict[str, str]) -> tuple[Checkpoi
 
     Raises Failed. What it prints goes to the server's log.
     """
+    from_source = False
     for _ in range(MAX_CHANGES):
         began = Moment.now()
-        zygote, paths = await _start(identity, environ)
+        zygote, paths = await _start(identity, environ, from_source)
+        if zygote is None:
+            log.info("%s has bytecode that may be stale: starting without bytecode", paths[0])
+            from_source = True
+            continue
         if not await asyncio.to_thread(began.may_have_changed, zygote.inputs, paths):
             return zygote, zygote.identity
         # What it has imported may be older than the snapshot of its inputs.
@@ -139,15 +146,21 @@ async def start_zygote(identity: str, environ: dict[str, str]) -> tuple[Checkpoi
     raise Failed("the interpreter's own files keep changing")
 
 
-async def _start(identity: str, environ: dict[str, str]) -> tuple[Checkpoint, list[str]]:
-    """A new zygote, and the paths of its inputs."""
+async def _start(
+    identity: str, environ: dict[str, str], from_source: bool
+) -> tuple[Checkpoint | None, list[str]]:
+    """A new zygote, and the paths of its inputs; or None, and those of the modules that CPython has
+    taken from bytecode that may be stale."""
     wanted = json.loads(identity)
     ours, theirs = socket.socketpair()
+    # Before our first statement, CPython has executed sitecustomize and the like.
+    options = [f"-Xpycache_prefix={NOWHERE}"] if from_source else []
     command = [
         os.path.join(wanted["prefix"], "bin", "python"),
         *wanted["options"],
+        *options,
         "-c",
-        START.format(theirs.fileno()),
+        START.format(theirs.fileno(), _own_prefix(wanted["options"], environ, from_source)),
     ]
     if not os.path.exists(command[0]):
         command[0] = wanted["executable"]
@@ -173,6 +186,9 @@ async def _start(identity: str, environ: dict[str, str]) -> tuple[Checkpoint, li
     except asyncio.CancelledError:
         link.close()
         raise
+    if started["stale"]:
+        link.close()
+        return None, started["stale"]
     inputs = await asyncio.to_thread(InputSet, started["files"], started["directories"])
     zygote = Checkpoint(
         name="pytest",
@@ -185,6 +201,21 @@ async def _start(identity: str, environ: dict[str, str]) -> tuple[Checkpoint, li
         identity=str(started["identity"]),
     )
     return zygote, [*started["files"], *started["directories"]]
+
+
+def _own_prefix(
+    options: list[str], environ: dict[str, str], from_source: bool
+) -> tuple[str | None, bool] | None:
+    """The prefix for bytecode that an interpreter would have without `NOWHERE`, and whether it is
+    an option of its command line; None where it has its own."""
+    if not from_source:
+        return None
+    name = "-Xpycache_prefix="
+    for option in reversed(options):
+        if option.startswith(name):
+            return option[len(name) :], True
+    ignored = "-E" in options or "-I" in options
+    return (None if ignored else environ.get("PYTHONPYCACHEPREFIX") or None), False
 
 
 async def _next_event(

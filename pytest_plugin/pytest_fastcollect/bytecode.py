@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -27,6 +28,33 @@ def may_be_stale(source: str, cached: str) -> bool:
         return os.stat(cached).st_mtime_ns <= changed_ns
     except OSError:
         return False
+
+
+def loaded_stale() -> list[str]:
+    """Source files of modules that have been imported from bytecode that may be stale."""
+    specs = [getattr(module, "__spec__", None) for module in list(sys.modules.values())]
+    found = [(getattr(spec, "origin", None), getattr(spec, "cached", None)) for spec in specs]
+    return [
+        source
+        for source, cached in found
+        if isinstance(source, str) and isinstance(cached, str) and may_be_stale(source, cached)
+    ]
+
+
+def give_prefix(prefix: str | None, is_option: bool) -> None:
+    """Have this interpreter look for bytecode where it would have, had it not been told to look
+    where none is."""
+    nowhere = str(sys.pycache_prefix)
+    sys.pycache_prefix = prefix
+    sys._xoptions.pop("pycache_prefix", None)
+    if is_option and prefix is not None:
+        sys._xoptions["pycache_prefix"] = prefix
+    for module in list(sys.modules.values()):
+        spec = getattr(module, "__spec__", None)
+        if spec is None or not str(spec.cached).startswith(nowhere):
+            continue
+        spec.cached = importlib.util.cache_from_source(spec.origin)
+        vars(module)["__cached__"] = spec.cached
 
 
 def distrust() -> Callable[[], None]:

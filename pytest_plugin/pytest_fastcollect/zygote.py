@@ -13,7 +13,7 @@ import sys
 
 import _pytest.config
 
-from . import leaving, run_child
+from . import bytecode, leaving, run_child
 from .ahead import Ahead, Collect
 from .describe import Describe, Interpreter
 from .identity import identity
@@ -95,8 +95,14 @@ def _announce(channel: int, code: object) -> None:
         os.write(channel, f"exit {status}".encode())
 
 
-def main(fd: int) -> Run:
-    """The life of the zygote and of the checkpoints forked from it; returns in run children."""
+def main(fd: int, prefix: tuple[str | None, bool] | None = None) -> Run:
+    """The life of the zygote and of the checkpoints forked from it; returns in run children.
+
+    `prefix`: for `bytecode.give_prefix`, where this interpreter was started without bytecode.
+    """
+    stale = bytecode.loaded_stale() if prefix is None else []
+    if prefix is not None:
+        bytecode.give_prefix(*prefix)
     if sys.path and sys.path[0] == "":
         del sys.path[0]
         sys.path_importer_cache.pop(os.getcwd(), None)
@@ -107,6 +113,7 @@ def main(fd: int) -> Run:
         pid=os.getpid(),
         identity=identity(dict(os.environ)),
         modules=len(sys.modules),
+        stale=stale,
         files=[
             module.__file__
             for module in list(sys.modules.values())

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import py_compile
+from pathlib import Path
 
 import pytest
+from harness import WARM_HEADERS
 
 from fastcollect_lsp import verify
 from pytest_fastcollect.identity import identity, startup_environment
 from tests.conftest import MakeProject
-from tests.support import SLOW
+from tests.support import SLOW, header
 
 _FILES = {
     "conftest.py": f"import {SLOW}\n",
@@ -40,6 +44,41 @@ def test_changed_between_runs(project: MakeProject) -> None:
     bench.wait_until_warm()
     after = bench.compare_warm(*_SHOWING)
     assert not after.differences, after.differences[-1]
+
+
+def test_stale_bytecode_at_start(project: MakeProject, tmp_path: Path) -> None:
+    """What the interpreter executes by itself: edited, but as old and as long as its bytecode says.
+
+    Plain pytest is wrong there; the oracle is not.
+    """
+    bench = project(
+        {
+            "conftest.py": f"import {SLOW}\n",
+            "test_a.py": """\
+                import builtins, sitecustomize, sys
+                def test_before(): assert builtins.SITE == 1
+                def test_after(): assert builtins.SITE == 2
+                def test_prefix(): assert sys.pycache_prefix is None
+                def test_options(): assert not sys._xoptions
+                def test_cached():
+                    for module in list(sys.modules.values()):
+                        assert "null" not in str(getattr(module, "__cached__", None))
+            """,
+        }
+    )
+    bench.extra_env["PYTHONPATH"] += f"{os.pathsep}{tmp_path}"
+    site = tmp_path / "sitecustomize.py"
+    site.write_text("import builtins; builtins.SITE = 1\n")
+    os.utime(site, (1e9, 1e9))
+    py_compile.compile(str(site))
+    bench.warm_up()
+    site.write_text("import builtins; builtins.SITE = 2\n")
+    os.utime(site, (1e9, 1e9))
+    bench.pytest()
+    bench.wait_until_warm()
+    served = bench.pytest()
+    assert header(served.output) in WARM_HEADERS
+    assert [outcome for _, outcome in served.outcomes] == ["failure", *["passed"] * 4]
 
 
 @pytest.mark.parametrize(
