@@ -109,6 +109,7 @@ class Ahead:
         self._environ = raw_environ()
         if self._collect.probed is None:
             self._observe()
+        descriptors.choose_tempdir()
         self._draws.resume()
         with self._unwatched():
             self._census = Census.take()

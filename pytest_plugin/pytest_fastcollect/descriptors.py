@@ -76,6 +76,16 @@ def identity(number: int) -> Identity:
     return state.st_dev, state.st_ino, state.st_rdev, mode
 
 
+def choose_tempdir() -> None:
+    """Find out where temporary files go, as `tempfile._get_default_tempdir` does, but do not try it
+    out: ahead of time nothing appears in a directory that its owner may be about to remove."""
+    for directory in tempfile._candidate_tempdir_list():  # type: ignore[attr-defined]
+        path = os.path.abspath(directory)
+        if os.path.isdir(path) and os.access(path, os.W_OK | os.X_OK):
+            tempfile.tempdir = path
+            return
+
+
 def _renew(number: int) -> None:
     """Another unnamed file with the same content: a fork shares the position in this one."""
     position = os.lseek(number, 0, os.SEEK_CUR)

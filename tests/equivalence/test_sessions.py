@@ -6,13 +6,14 @@ import os
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import MakeProject
 from tests.sampling import sampled
-from tests.support import SmallBench
+from tests.support import SmallBench, eventually
 
 SLOW = "import slow_to_import\n"
 TESTS = SLOW + textwrap.dedent(
@@ -409,3 +410,20 @@ def test_a():
         assert "Daemon: active, collected" in output, output
         captured = output.partition("Captured stdout call")[2].partition("\n")[2]
         assert captured.split()[:20] == [str(n) for n in range(20)], output
+
+
+def test_nothing_appears_in_the_directory_for_temporary_files(
+    project: MakeProject, tmp_path: Path
+) -> None:
+    """Whoever removes it once the run is over must not find it used by us."""
+    bench = project({"test_a.py": PLAIN})
+    bench.extra_env["TMPDIR"] = str(tmp_path)
+    for _ in range(2):
+        bench.pytest()
+        bench.wait_until_warm()
+    before, pids = tmp_path.stat().st_mtime_ns, bench.checkpoint_pids()
+    bench.write({"test_a.py": PLAIN + "def test_new(): pass\n"})
+    eventually(lambda: bench.checkpoint_pids().get("collected") != pids["collected"], "the edit")
+    bench.wait_until_warm()
+    assert "collected" in bench.checkpoint_pids()
+    assert tmp_path.stat().st_mtime_ns == before
