@@ -75,16 +75,18 @@ class Entry:
     def run(self, args: Sequence[str]) -> tuple[float, Answer]:
         """Milliseconds of a whole process, and what it said."""
         began = time.perf_counter()
-        try:
-            done = subprocess.run(
-                self.contestant.command(args), cwd=self.root, env=self.env, text=True,
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                timeout=TIMEOUT_S, errors="replace",
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return TIMEOUT_S * 1000, Answer(-1)
-        elapsed = (time.perf_counter() - began) * 1000
-        return elapsed, _read(done.returncode, done.stdout, "--collect-only" in args)
+        with tempfile.TemporaryFile("w+", errors="replace") as output:  # a daemon keeps a pipe open
+            try:
+                done = subprocess.run(
+                    self.contestant.command(args), cwd=self.root, env=self.env,
+                    stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                    timeout=TIMEOUT_S,
+                )  # fmt: skip
+            except subprocess.TimeoutExpired:
+                return TIMEOUT_S * 1000, Answer(-1)
+            elapsed = (time.perf_counter() - began) * 1000
+            output.seek(0)
+            return elapsed, _read(done.returncode, output.read(), "--collect-only" in args)
 
     def settle(self) -> None:
         """Wait until nothing goes on in the background."""
@@ -98,7 +100,7 @@ class Entry:
         if command:
             subprocess.run(
                 command, cwd=self.root, env=self.env, stdin=subprocess.DEVNULL,
-                capture_output=True, timeout=TIMEOUT_S, check=False,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=TIMEOUT_S,
             )  # fmt: skip
 
 
@@ -203,7 +205,7 @@ def run_workload(
         for number, contestant in enumerate(contestants):
             root = scratch / f"{number}" / "project"
             write(root, WORKLOADS[workload]())
-            entries.append(Entry(contestant, root, env))
+            entries.append(Entry(contestant, root, {**env, **contestant.env}))
         try:
             measure_first(table, workload, entries, min(rounds, 3))
             for row in rows:

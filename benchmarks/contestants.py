@@ -5,9 +5,10 @@ What is not here: rpytest 0.1.2, whose wheel holds no program for this platform.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,8 +29,7 @@ class Contestant:
     stop: Command = field(default_factory=list)
     collects: bool = True
     """Whether it lists node ids."""
-    daemon: bool = True
-    """Whether something stays from one run to the next."""
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 def own(python: Path) -> list[Contestant]:
@@ -38,8 +38,8 @@ def own(python: Path) -> list[Contestant]:
     cold = [pytest, "-p", "no:fastcollect"]
     settle, stop = [native, "status", "--wait", "120", "--json"], [native, "stop"]
     found = [
-        Contestant("cold pytest", lambda args: [*cold, *args], daemon=False),
-        Contestant("pytest --version", lambda args: [pytest, "--version"], daemon=False),
+        Contestant("cold pytest", lambda args: [*cold, *args]),
+        Contestant("pytest --version", lambda args: [pytest, "--version"]),
         Contestant("ours, `pytest`", lambda args: [pytest, *args], settle, stop),
         Contestant("ours, `fastcollect run`", lambda args: [native, "run", *args], settle, stop),
     ]
@@ -63,19 +63,16 @@ def rivals(scratch: Path) -> list[Contestant]:
             lambda args: [*daemon, "--daemon-start-if-needed", *args],
             stop=[*daemon, "--stop-daemon"],
         ),
-        Contestant(
-            "pytest-fastcollect 0.5.2", lambda args: [f"{published}/pytest", *args], daemon=False
-        ),
+        Contestant("pytest-fastcollect 0.5.2", lambda args: [f"{published}/pytest", *args]),
         Contestant(
             "karva 0.0.1a13",
             lambda args: [f"{karva}/karva", "test", *(arg for arg in args if arg != "-q")],
             collects=False,
-            daemon=False,
+            env={"VIRTUAL_ENV": str(karva.parent), "PATH": f"{karva}:{os.environ['PATH']}"},
         ),
         Contestant(
             "rtest 0.0.47, own runner",
             lambda args: [f"{rtest}/rtest", "--runner", "native", *(a for a in args if a != "-q")],
-            daemon=False,
         ),
     ]
 

@@ -46,7 +46,7 @@ ODD = {
             "three_c.py": "from three_a import X\nZ = X + 2\n",
             "test_three.py": "from three_b import Y, Z\ndef test_3(): assert (Y, Z) == (2, 3)\n",
         },
-        {"three_c.py": "from three_a import Y\nZ = 3\n"},
+        {"three_c.py": "from three_a import Y\nZ = 4\n"},
     ),
     "conftest in a cycle": Odd(
         {
@@ -129,7 +129,10 @@ ODD = {
             "    import beside\n"
             "    assert beside.WHERE == str(tmp_path / 'beside.py')\n",
         },
-        {"beside.py": "WHERE = 'project'\n"},
+        {
+            "beside.py": "WHERE = 'project'\n",
+            "test_beside.py": "import beside\ndef test_b(): assert beside.WHERE == 'project'\n",
+        },
     ),
     "path edited by a test": Odd(
         {
