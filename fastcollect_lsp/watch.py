@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ._core import InputSet, Watcher
@@ -21,8 +22,8 @@ QUIET_S = 0.05
 LONGEST_S = 0.5
 """A burst is over when it has lasted so long, whatever goes on."""
 SLOWEST = 16
-"""The most by which both grow while bursts follow each other without a rest: a log file that grows
-all day is no reason to look at it all day."""
+"""The most by which both grow while bursts follow each other in one directory without a rest: a log
+file that grows all day is no reason to look at it all day."""
 MOST = 10_000
 """Paths of one burst that are told apart."""
 REST_S = 1.0
@@ -51,6 +52,7 @@ class Burst:
         self._began: float | None = None
         self._last = 0.0
         self._ended: float | None = None
+        self._before: set[str] = set()
         self._slowness = 1
 
     @property
@@ -65,6 +67,9 @@ class Burst:
         """Something has changed at the time `now`, in seconds; None: anything may have."""
         if self._began is None:
             is_related = self._ended is not None and now - self._ended < REST_S
+            if paths is not None:
+                # A run that writes its cache is no reason to look at an edit later.
+                is_related = is_related and not self._before.isdisjoint(_directories(paths))
             self._slowness = min(self._slowness * 2, SLOWEST) if is_related else 1
             self._began = now
         self._last = now
@@ -75,9 +80,14 @@ class Burst:
     def end(self, now: float) -> Changes:
         """All that has changed; the next burst begins with the next change."""
         changes = Changes(() if self._everything else tuple(sorted(self._paths)), self._everything)
+        self._before = _directories(self._paths)
         self._paths.clear()
         self._everything, self._began, self._ended = False, None, now
         return changes
+
+
+def _directories(paths: Iterable[str]) -> set[str]:
+    return {os.path.dirname(path) for path in paths}
 
 
 class FileWatch:

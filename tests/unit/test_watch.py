@@ -385,6 +385,15 @@ def test_bursts_without_rest_become_longer_and_a_rest_ends_that() -> None:
     assert burst.due == now + QUIET_S
 
 
+def test_bursts_in_other_directories_do_not_slow_each_other() -> None:
+    burst, now = Burst(), 10.0
+    for path in ["/project/.cache/nodeids", "/project/helper.py"] * 4:
+        burst.add([path], now)
+        assert burst.due == now + QUIET_S
+        now += QUIET_S
+        burst.end(now)
+
+
 def test_everything_swallows_names() -> None:
     burst = Burst()
     burst.add(["/a"], 0.0)
