@@ -106,9 +106,14 @@ def test_cuts_lie_before_what_was_edited_last() -> None:
 def test_cuts_are_spread_where_imports_take_time() -> None:
     assert policy.cuts([0.0, 0.0, *[100.0] * 8], 2, volatile=[], kept=[]) == [4, 6, 8]
     assert policy.cuts([0.0, 0.0, *[100.0] * 8], 2, volatile=[], kept=[5]) == [4, 5, 6, 8]
-    assert policy.cuts([0.0, 0.0, 500.0, 1.0, 1.0], 2, volatile=[], kept=[]) == []
+    assert policy.cuts([0.0, 0.0, 90.0, 1.0, 1.0], 2, volatile=[], kept=[]) == []
     many = policy.cuts([100.0] * 50, 0, volatile=[7, 9], kept=range(20, 40))
     assert len(many) == policy.MAX_CUTS + policy.MAX_VOLATILE and {7, 9} <= set(many)
+
+
+def test_a_cut_lies_before_what_costs_most() -> None:
+    assert policy.cuts([900.0, 0.0, 1.0, 500.0, 1.0], 2, volatile=[], kept=[]) == [3]
+    assert policy.cuts([0.0, 0.0, 500.0, 1.0, 1.0], 2, volatile=[4], kept=[]) == [2, 4]
 
 
 def test_eviction_takes_the_tail_of_what_was_used_least_lately() -> None:
