@@ -67,10 +67,13 @@ class Learned:
 
     def note_costs(self, record: Record, point: Checkpoint) -> None:
         """A checkpoint has been made: what its steps took."""
+        if point.libraries:
+            return  # the rest of that step is the next checkpoint's
+        begun = point.parent.costs_ms if point.parent is not None and point.parent.libraries else {}
         for index, cost in point.costs_ms.items():
             path = record.segments[index].path
-            if path is not None and not point.libraries:
-                self._costs_ms[path] = cost
+            if path is not None:
+                self._costs_ms[path] = begun.get(index, 0.0) + cost
 
     def note_no_libraries(self, record: Record, stage: policy.Stage) -> None:
         """What a stage was about begins with no libraries to speak of."""
