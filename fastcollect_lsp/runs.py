@@ -118,6 +118,12 @@ class Runs:
             raise Refused(why or f"there is no coverage of a run {run_id!r}")
         return run.measured
 
+    def is_plain(self, run_id: str) -> bool:
+        """Whether a run is, up to its first test, what its command is where nobody looks on: it may
+        go on with a session that was collected for that command."""
+        run = self.going.get(run_id)
+        return run is None or (run.kind == "run" and not run.exclude and not run.hidden)
+
     async def served(self, run: Run) -> str:
         """How a run is served, as soon as that is known."""
         assert run.served is not None

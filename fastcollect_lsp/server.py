@@ -22,7 +22,7 @@ from .protocol import Hello, NativeRequest, RunRequest
 from .records import read_records
 from .rendezvous import Place
 from .status import Status, to_json
-from .warm import Decision, Warm, max_runs
+from .warm import Decision, Manner, Warm, max_runs
 
 if TYPE_CHECKING:
     from .following import Following
@@ -211,13 +211,14 @@ class Server:
                 request = protocol.parse_run_request(message)
             if self._runs is not None:
                 request = dataclasses.replace(request, run=request.run or self._runs.expect())
-            if request.run:
-                decided = None  # a session that was collected before has nobody to report to
+            manner = Manner(self._is_plain(request), native=kind == "native")
 
             async def tell(text: str) -> None:
                 await _send(sock, {"waiting": text})
 
-            answer = await self.warm.serve(request, fds, tell, decided)
+            answer = await self.warm.serve(
+                request, fds, tell, decided if manner.plain else None, manner
+            )
         except natively.Undescribed as undescribed:
             log.info("left to pytest: %s", undescribed)
             await _send(sock, {"served": "cold", "reason": str(undescribed)})
@@ -228,6 +229,9 @@ class Server:
         if self._runs is not None:
             self._runs.decided(request.run, answer["served"])
         await _send(sock, {**answer, "run": request.run} if request.run else answer)
+
+    def _is_plain(self, request: RunRequest) -> bool:
+        return self._runs is None or self._runs.is_plain(request.run)
 
     async def _described(
         self, native: NativeRequest, only_known: bool

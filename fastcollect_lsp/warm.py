@@ -39,6 +39,21 @@ _run_ids = itertools.count(1)
 
 
 @dataclass(frozen=True)
+class Manner:
+    """How a run is asked for, as far as it matters to what serves it."""
+
+    plain: bool = True
+    """Up to its first test it does what its command does in a terminal: it can go on with a session
+    that was collected for that command, and one had better be there when it is repeated."""
+    native: bool = False
+    """Its caller has not imported pytest, which a fork of any warm process saves."""
+
+
+ORDINARY = Manner()
+"""Of a `pytest` in a terminal."""
+
+
+@dataclass(frozen=True)
 class Decision:
     """What a run is served."""
 
@@ -124,7 +139,7 @@ class Warm:
 
     # ---------------------------------------------------------------- serving runs
 
-    def decide(self, request: RunRequest) -> Decision:
+    def decide(self, request: RunRequest, manner: Manner = ORDINARY) -> Decision:
         """The deepest checkpoint whose inputs are all proven unchanged now. Blocks meanwhile."""
         identity = self.warming.identity
         if self.pool.zygote is None or identity is None:
@@ -134,14 +149,16 @@ class Warm:
             return Decision(None, f"another interpreter than the warm one ({what})", record=True)
         misses: list[tuple[str, str]] = []
         began = time.perf_counter()
-        session, why = self.sessions.find(request) if not request.run else (None, None)
+        session, why = self.sessions.find(request) if manner.plain else (None, None)
         if session is not None:
             proof_ms = (time.perf_counter() - began) * 1000
             return Decision(session, session.name, record=False, proof_ms=proof_ms)
         if why is not None:
             misses.append(("collected", why))
         for checkpoint in self.pool.candidates(request.key):
-            reason = self._doubt(checkpoint, request) or _too_light(checkpoint)
+            reason = self._doubt(checkpoint, request)
+            if reason is None and not manner.native:
+                reason = _too_light(checkpoint)
             if reason is None:
                 complete = checkpoint.name == "modules" and checkpoint.whole
                 return Decision(
@@ -201,6 +218,7 @@ class Warm:
         fds: list[int],
         tell: Callable[[str], Awaitable[None]],
         decided: Decision | None = None,
+        manner: Manner = ORDINARY,
     ) -> dict[str, Any]:
         """Decide and, if warm, have the run forked. The answer for the caller.
 
@@ -210,7 +228,7 @@ class Warm:
         if not await self._await_turn(tell):
             decision = Decision(None, f"{len(self.active)} runs are going on", record=False)
         else:
-            decision = decided or await self._decide_or_wait(request)
+            decision = decided or await self._decide_or_wait(request, manner)
         self.warming.environ = request.env
         checkpoint = decision.checkpoint
         if checkpoint is not None:
@@ -228,8 +246,8 @@ class Warm:
                 decision = dataclasses.replace(decision, checkpoint=None, reason=lost)
         served = decision.served
         self._note(decision, served)
-        if not request.run:
-            self.sessions.want(request)
+        if manner.plain:
+            self.sessions.want(dataclasses.replace(request, run=""))
         if served == "cold":
             return {"served": "cold", "reason": decision.reason, "record": decision.record}
         self.pool.use(request.key.selection)
@@ -240,16 +258,16 @@ class Warm:
             self._spawn(self._see_forked(checkpoint, run_id))
         return {"served": served, "checkpoint": decision.reason}
 
-    async def _decide_or_wait(self, request: RunRequest) -> Decision:
+    async def _decide_or_wait(self, request: RunRequest, manner: Manner) -> Decision:
         """What there is, or what there will be in a moment where that is sooner."""
-        decision = await asyncio.to_thread(self.decide, request)
+        decision = await asyncio.to_thread(self.decide, request, manner)
         saves_ms = decision.checkpoint.saves_ms if decision.checkpoint is not None else 0.0
         left_ms = self.warming.worth_waiting(request, saves_ms)
         if left_ms is None:
             return decision
         log.info("a run waits up to %.0f ms for %s", left_ms, self.warming.building)
         await self.warming.wait(min(1.25 * left_ms / 1000, MAX_WAIT))
-        return await asyncio.to_thread(self.decide, request)
+        return await asyncio.to_thread(self.decide, request, manner)
 
     async def _await_turn(self, tell: Callable[[str], Awaitable[None]]) -> bool:
         """Wait while too many runs go on at the same time; False where that takes too long."""

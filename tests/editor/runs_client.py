@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -142,9 +143,32 @@ async def run(client: Client, run_id: str = "1", **params: Any) -> tuple[Plain, 
 Make = Callable[..., SmallBench]
 
 
-async def appear(bench: SmallBench, name: str) -> str:
-    """Wait for a file that a test writes."""
+class Mailbox:
+    """A named pipe in a project's root, into which a test writes what it has to say."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    async def word(self) -> str:
+        """What the next test writes."""
+        loop = asyncio.get_running_loop()
+        written = asyncio.Event()
+        loop.add_reader(self._fd, written.set)
+        try:
+            await asyncio.wait_for(written.wait(), HANG)
+            return os.read(self._fd, 4096).decode()
+        finally:
+            loop.remove_reader(self._fd)
+
+
+@contextlib.asynccontextmanager
+async def mailbox(bench: SmallBench, name: str) -> AsyncIterator[Mailbox]:
+    """A mailbox of this name; whoever writes into it never waits."""
     path = bench.root / name
-    while not path.exists() or (name == "pids" and not path.read_text()):
-        await asyncio.sleep(0.02)
-    return path.read_text()
+    os.mkfifo(path)
+    fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        yield Mailbox(fd)
+    finally:
+        os.close(fd)
+        path.unlink()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from editor_client import ANNOUNCED, Client, Plain, RefusedError
-from runs_client import appear, lsp
+from runs_client import lsp, mailbox
 
 from tests.support import Shared, SmallBench, small_bench
 
@@ -31,7 +31,7 @@ FILES = {
 
         class TestGroup:
             def test_sleeps(self):
-                Path("begun").touch()
+                Path("begun").write_text("begun")
                 time.sleep(1000)
         """,
 }
@@ -99,10 +99,10 @@ async def test_tree_and_runs(kept: SmallBench) -> None:
 
 
 async def test_abort(kept: SmallBench) -> None:
-    async with lsp(kept, capabilities=explorer()) as client:
+    async with lsp(kept, capabilities=explorer()) as client, mailbox(kept, "begun") as begun:
         params = {"include": [f"{SOME}::TestGroup"]}
         await client.request("experimental/runTest", params)
-        await appear(kept, "begun")
+        await begun.word()
         with pytest.raises(RefusedError, match="going on"):
             await client.request("experimental/runTest", params)
         client.notify("experimental/abortRunTest", None)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from editor_client import HANG
-from runs_client import Make, appear, follow, lsp, run
+from runs_client import Make, follow, lsp, mailbox, run
 
 from tests.support import SLOW, SmallBench, ended
 
@@ -100,6 +100,40 @@ async def test_a_repeated_native_run_appears(bench: SmallBench) -> None:
         assert await terminal == 0
 
 
+async def test_repeated_runs_go_on_with_a_session(bench: SmallBench) -> None:
+    """It was collected before anybody could report; all is told as by the first run."""
+    include = ["test_states.py"]
+    async with lsp(bench) as client:
+        _, first = await run(client, "first", include=include)
+        await asyncio.to_thread(bench.wait_until_warm)
+        answer, again = await run(client, "again", include=include)
+        assert answer["served"] == "collected"
+        assert again.states == first.states
+        assert again.of("ended") == first.of("ended")
+        assert len(again.of("enqueued")) == len(first.of("enqueued")) > 10
+        message = again.failure("test_fails")
+        assert (message["expected"], message["actual"]) == ("[1, 3]", "[1, 2]")
+        assert message == first.failure("test_fails")
+        said = [event["value"] for event in again.of("output") if event.get("id")]
+        assert said == ["said by a test\r\n"]
+        excluded = "test_states.py::test_cases"
+        answer, seen = await run(client, "less", include=include, exclude=[excluded])
+        assert answer["served"] == "warm"
+        assert seen.states.items() < first.states.items()
+        # A terminal's repeated run is one as well, though an editor looks on.
+        loop = asyncio.get_running_loop()
+        for _ in range(2):
+            terminal = loop.run_in_executor(None, bench.pytest, "test_states.py::test_fails", "-q")
+            started = await client.notification("fastcollect/runStarted")
+            while started["origin"] != "terminal":
+                started = await client.notification("fastcollect/runStarted")
+            seen = await follow(client, started["runId"])
+            assert seen.states == {"test_fails": "failed"}
+            assert "assert [1, 2] == [1, 3]" in (await terminal).output
+            await asyncio.to_thread(bench.wait_until_warm)
+        assert bench.status()["last_run"]["served"] == "collected"
+
+
 async def test_what_is_measured_is_seen_though_cold(bench: SmallBench) -> None:
     async with lsp(bench) as client:
         loop = asyncio.get_running_loop()
@@ -123,13 +157,13 @@ SLEEPS = {
             Path("torn-down").touch()
 
         def test_sleeps(cleaned):
-            Path("begun").touch()
+            Path("begun").write_text("begun")
             time.sleep(1000)
 
         def test_deaf():
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
-            Path("pids").write_text(f"{{os.getpid()}} {{child.pid}}")
+            Path("begun").write_text(f"{{os.getpid()}} {{child.pid}}")
             child.wait()
 
         def test_killed():
@@ -141,10 +175,10 @@ SLEEPS = {
 async def test_cancel(make: Make) -> None:
     bench = make(SLEEPS)
     bench.warm_up("--collect-only")
-    async with lsp(bench) as client:
+    async with lsp(bench) as client, mailbox(bench, "begun") as begun:
         params = {"runId": "a", "kind": "run", "include": ["test_sleeps.py::test_sleeps"]}
         await client.request("fastcollect/runTests", params)
-        await appear(bench, "begun")
+        await begun.word()
         assert await client.request("fastcollect/cancelRun", {"runId": "a"}) is True
         seen = await follow(client, "a")
         assert seen.of("ended")[0]["exit"] == 2
@@ -155,10 +189,10 @@ async def test_cancel(make: Make) -> None:
 async def test_cancel_of_what_does_not_listen(make: Make) -> None:
     bench = make(SLEEPS)
     bench.warm_up("--collect-only")
-    async with lsp(bench) as client:
+    async with lsp(bench) as client, mailbox(bench, "begun") as begun:
         params = {"runId": "a", "kind": "run", "include": ["test_sleeps.py::test_deaf"]}
         await client.request("fastcollect/runTests", params)
-        pids = [int(pid) for pid in (await appear(bench, "pids")).split()]
+        pids = [int(pid) for pid in (await begun.word()).split()]
         await client.request("fastcollect/cancelRun", {"runId": "a"})
         seen = await follow(client, "a")
         assert "killed" in seen.of("ended")[0]["reason"]
@@ -177,10 +211,10 @@ async def test_editor_that_goes_takes_its_runs_along(make: Make) -> None:
     bench = make(SLEEPS)
     bench.warm_up("--collect-only")
     async with lsp(bench) as other:
-        async with lsp(bench) as client:
+        async with lsp(bench) as client, mailbox(bench, "begun") as begun:
             params = {"runId": "a", "kind": "run", "include": ["test_sleeps.py::test_sleeps"]}
             await client.request("fastcollect/runTests", params)
-            await appear(bench, "begun")
+            await begun.word()
         seen = await follow(other, "a")
         assert seen.of("ended")[0]["exit"] == 2
         assert (bench.root / "torn-down").exists()
