@@ -5,7 +5,13 @@
 A project of that many tests in files of 20; a real `fastcollect lsp`, over its pipes. Requests for
 the symbols and the lenses of one small file are sent one after another, while nothing happens;
 while other editors come and are pushed the whole tree; and while the whole suite runs. Then
-`discoverTests` of 30,000 cases, one level at a time. Times in ms.
+`discoverTests` of 30,000 cases, one level at a time, and runs of one test in a project whose test
+imports what takes its time: from `runTests` to the event `started`, and from the last outcome to
+`ended`. Times in ms.
+
+    .venv/bin/python benchmarks/editor_latency.py --runs-of DIR --test ID...
+
+The runs alone, in a project that is there: of tests in turn, and of the first one again and again.
 """
 
 from __future__ import annotations
@@ -173,6 +179,71 @@ async def lazy_discovery(env: dict[str, str]) -> None:
         await stop(root, env)
 
 
+HEAVY = "asyncio, concurrent.futures, decimal, email.message, http.client, sqlite3, unittest.mock"
+"""What stands for the libraries of a project, where none is named."""
+
+
+async def timed_run(client: Client, number: int, test: str) -> tuple[str, float, float, float]:
+    """How one run was served, and when it was started, had an outcome, had ended."""
+    began = time.perf_counter()
+    params = {"runId": f"run-{number}", "kind": "run", "include": [test]}
+    answer = asyncio.ensure_future(client.request("fastcollect/runTests", params))
+    times: dict[str, float] = {}
+    while "ended" not in times:
+        progress = await client.notification("fastcollect/runProgress")
+        now = (time.perf_counter() - began) * 1000
+        if progress["runId"] == f"run-{number}":
+            for event in progress["events"]:
+                times.setdefault(event["event"], now)
+    outcome = min(times[name] for name in ("passed", "failed", "skipped") if name in times)
+    return (await answer)["served"], times["started"], outcome, times["ended"] - outcome
+
+
+async def runs(env: dict[str, str], root: Path, tests: list[str], rounds: int = 15) -> None:
+    """Tests in turn, each for the first time in its session; then one of them again and again."""
+    columns = "served | request to `started` | to its outcome | outcome to `ended`"
+    print(f"\n| runs of one test | {columns} |")
+    print("|---|---|---|---|---|")
+    async with editor(root, env) as client:
+        await client.tree()
+        await timed_run(client, 0, tests[0])
+        await warm(root, env)
+        number = 0
+        for what, again in (("in turn", False), ("repeated", True)):
+            found: dict[str, list[tuple[float, float, float]]] = {}
+            for round_ in range(rounds):
+                number += 1
+                test = tests[0] if again else tests[round_ % len(tests)]
+                served, *times = await timed_run(client, number, test)
+                found.setdefault(served, []).append((times[0], times[1], times[2]))
+                await warm(root, env)
+            for served, rows in sorted(found.items()):
+                by_kind = [sorted(times) for times in zip(*rows, strict=True)]
+                cells = [f"{statistics.median(c):.0f} ({c[0]:.0f} to {c[-1]:.0f})" for c in by_kind]
+                print(f"| {what} ({len(rows)}) | {served} | {' | '.join(cells)} |", flush=True)
+
+
+async def runs_of_our_own(env: dict[str, str]) -> None:
+    with tempfile.TemporaryDirectory(prefix="fc-") as directory:
+        root = Path(directory).resolve()
+        (root / "pytest.ini").write_text("[pytest]\n")
+        functions = "".join(f"def test_{n}(): pass\n" for n in range(20))
+        for name in ("a", "b", "c"):
+            (root / f"test_{name}.py").write_text(f"import {HEAVY}\n\n{functions}")
+        tests = [f"test_{name}.py::test_{n}" for n in range(20) for name in ("a", "b", "c")]
+        await runs(env, root, tests)
+        await stop(root, env)
+
+
+async def warm(root: Path, env: dict[str, str]) -> None:
+    """Wait until what has been run can be run again at once."""
+    command = [sys.executable, "-m", "fastcollect_lsp", "status", "--wait", "30", "--json"]
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=root, env=env, stdout=asyncio.subprocess.DEVNULL
+    )
+    await process.wait()
+
+
 async def stop(root: Path, env: dict[str, str]) -> None:
     command = [sys.executable, "-m", "fastcollect_lsp", "stop"]
     process = await asyncio.create_subprocess_exec(*command, cwd=root, env=env)
@@ -182,6 +253,8 @@ async def stop(root: Path, env: dict[str, str]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--tests", type=int, default=10_000)
+    parser.add_argument("--runs-of", type=Path, help="a project that is there")
+    parser.add_argument("--test", nargs="+", help="node ids of tests in it")
     parser.add_argument("--work", choices=WORK, help=argparse.SUPPRESS)
     parser.add_argument("--root", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -191,6 +264,11 @@ def main() -> None:
     tests = options.tests
     with tempfile.TemporaryDirectory(prefix="fc-") as directory:
         env = {**os.environ, "FASTCOLLECT_DIR": directory, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": ""}
+        if options.runs_of is not None:
+            asyncio.run(runs(env, options.runs_of.resolve(), options.test))
+            asyncio.run(stop(options.runs_of.resolve(), env))
+            return
+        asyncio.run(runs_of_our_own(env))
         asyncio.run(responsiveness(tests, env))
         asyncio.run(lazy_discovery(env))
 

@@ -105,6 +105,15 @@ class Scan:
 
         Of a file that is deleted: ask before the next `refresh`. Otherwise as `imports_of`.
         """
+    def fixture(
+        self, path: str, line: int, name: str, named: bool = False
+    ) -> tuple[str, tuple[int, int, int, int], str | None] | None:
+        """The definition of the fixture that a name in a line (from 0) of a file means.
+
+        Its absolute path; its range: lines and columns (UTF-16) of its start and end; its scope
+        where the text says. None where no function around the line asks for it. `named`: it is
+        certain that a fixture is meant, as in `usefixtures("name")`.
+        """
     def items_json(self, path: str) -> bytes:
         """The `TestItem`s of one file, a JSON array as in the editor protocol; `[]` if unknown.
 

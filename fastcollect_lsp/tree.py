@@ -23,6 +23,7 @@ from collections.abc import (
     Sequence,
     Set,
 )
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastcollect_lsp.editor import scanning, wire
@@ -41,6 +42,19 @@ Listener = Callable[[TreeChange], None]
 
 Signature = tuple[int, int, int]
 """Of a file: mtime and ctime in ns, and size."""
+
+
+@dataclass(frozen=True)
+class FoundFixture:
+    """The definition of a fixture."""
+
+    path: str
+    """Absolute."""
+    start: tuple[int, int]
+    """Line and column of its `def`, as LSP counts them."""
+    end: tuple[int, int]
+    scope: str | None
+    """As `scope=` says it, where that is plain."""
 
 
 class ProjectTree:
@@ -110,6 +124,14 @@ class ProjectTree:
         that changed and those that import, directly or not, what did. Returns what ends that."""
         self._followers.append(follower)
         return lambda: self._followers.remove(follower)
+
+    async def fixture(self, path: str, line: int, name: str, named: bool) -> FoundFixture | None:
+        """The fixture that a name in a line of a file means (`Scan.fixture`)."""
+        found = await asyncio.to_thread(self._scan.fixture, path, line, name, named)
+        if found is None:
+            return None
+        file, (first, column, last, end), scope = found
+        return FoundFixture(file, (first, column), (last, end), scope)
 
     async def settled(self) -> None:
         """Wait until everything that has been asked for by now is done."""

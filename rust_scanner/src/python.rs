@@ -16,6 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::cache::Cache;
+use crate::collect::{Asked, Definition};
 use crate::config::{self, Environment, Invocation, Version};
 use crate::syntax::When;
 use crate::{proof, scan, watch};
@@ -185,6 +186,23 @@ impl Scan {
     fn dependents_of(&self, py: Python<'_>, path: PathBuf, until: &str) -> PyResult<Vec<OsString>> {
         let until = when(until)?;
         detached(py, || texts(&self.0.dependents_of(&path, until)))
+    }
+
+    #[pyo3(signature = (path, line, name, named=false))]
+    fn fixture(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        line: u32,
+        name: String,
+        named: bool,
+    ) -> PyResult<Option<(OsString, (u32, u32, u32, u32), Option<&'static str>)>> {
+        let found =
+            detached(py, || self.0.fixture(&path, &Asked { line, name: &name, is_named: named }))?;
+        Ok(found.map(|Definition { path, range, lifetime }| {
+            let (start, end) = (range.start, range.end);
+            (text(&path), (start.0, start.1, end.0, end.1), lifetime)
+        }))
     }
 
     fn items_json<'py>(&self, py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyBytes>> {

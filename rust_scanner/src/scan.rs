@@ -1,5 +1,6 @@
 //! A project's static test tree, kept up to date at the cost of what changed.
 
+mod fixtures;
 mod imports;
 
 use std::collections::{BTreeSet, HashMap};

@@ -60,6 +60,8 @@ async def test_announces_what_exists_and_no_more(server: Server) -> None:
                 )
             ]
         },
+        "definitionProvider": True,
+        "hoverProvider": True,
         "inlayHintProvider": {"resolveProvider": False},
         "experimental": {"fastcollect": {"version": 1}, "runnables": {"kinds": ["shell"]}},
     }
@@ -206,16 +208,18 @@ async def test_error_of_ours_ends_no_connection(
     server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     editor = await server.editor()
+    failed = asyncio.Event()
 
     def fail(*_: object) -> None:
+        failed.set()
         raise RuntimeError("ours")
 
     with monkeypatch.context() as patch:
         patch.setattr(EditorProtocol, "_dispatch", fail)
         editor.notify("no/such", {})
-        while not [record for record in caplog.records if record.exc_info]:
-            await asyncio.sleep(0)
+        await asyncio.wait_for(failed.wait(), HANG)
     assert set(await editor.ids()) == ALL
+    assert [record for record in caplog.records if record.exc_info]
 
 
 async def test_one_editor_s_flood_does_not_keep_others_waiting(
@@ -249,7 +253,7 @@ async def test_answers_to_nothing_are_ignored(server: Server) -> None:
 
 async def test_unknown_method(server: Server) -> None:
     editor = await server.editor()
-    for method in ("fastcollect/noSuchThing", "fastcollect/no", "textDocument/hover", "a/b"):
+    for method in ("fastcollect/noSuchThing", "fastcollect/no", "textDocument/rename", "a/b"):
         with pytest.raises(RefusedError) as refused:
             await editor.request(method, {})
         assert refused.value.code == METHOD_NOT_FOUND
@@ -273,14 +277,15 @@ async def test_order_of_a_connection_s_life(server: Server) -> None:
 async def test_cancelled_request(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     editor = await server.editor()
     await editor.changed()
-    held = asyncio.Event()
+    asked, held = asyncio.Event(), asyncio.Event()
 
     async def wait() -> None:
+        asked.set()
         await held.wait()
 
     monkeypatch.setattr(server.host.tree, "known", wait)
     answer = asyncio.create_task(editor.request("fastcollect/discoverTests", {}))
-    await asyncio.sleep(0)
+    await asyncio.wait_for(asked.wait(), HANG)
     editor.notify("$/cancelRequest", {"id": 2})
     with pytest.raises(RefusedError) as refused:
         await answer

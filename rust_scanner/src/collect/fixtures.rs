@@ -7,7 +7,7 @@ use super::foreign;
 use super::known;
 use super::lineage::Lineage;
 use super::scope::{Object, Scope};
-use crate::syntax::{Binding, Call, Expr, Function, Import, Namespace, Value};
+use crate::syntax::{Binding, Call, Expr, Function, Import, Namespace, Range, Value};
 
 /// How long a fixture lives, the longest last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +24,19 @@ pub enum Lifetime {
     Session,
 }
 
+impl Lifetime {
+    /// As `scope=` says it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Function => "function",
+            Self::Class => "class",
+            Self::Module => "module",
+            Self::Package => "package",
+            Self::Session => "session",
+        }
+    }
+}
+
 /// One fixture definition.
 #[derive(Debug)]
 pub struct Fixture<'a> {
@@ -35,6 +48,8 @@ pub struct Fixture<'a> {
     pub lifetime: Option<Lifetime>,
     /// Where its arguments' names are looked up.
     pub scope: Scope<'a>,
+    /// From `def` to the end.
+    pub range: Range,
 }
 
 /// The fixtures defined in one place: a class, a module or a conftest.py.
@@ -172,6 +187,7 @@ impl<'a> Level<'a> {
                 .map(|params| (params, keyword("ids").filter(|ids| **ids != Expr::None))),
             lifetime: lifetime(keyword("scope")),
             scope,
+            range: function.range,
         };
         self.fixtures.insert(name, Ok(fixture));
     }
