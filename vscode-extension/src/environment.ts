@@ -1,7 +1,7 @@
 /** How the language server of a Python environment is started. Pure: the file system is passed in. */
 
 import type { Machine } from "./interpreter";
-import { pathsOf } from "./interpreter";
+import { isInside, onSearchPath, pathsOf } from "./interpreter";
 
 /** A program and the arguments that come before the subcommand. */
 export interface ServerCommand {
@@ -34,6 +34,17 @@ export function serverCommand(python: string, machine: Machine): ServerCommand {
     .find((candidate) => machine.isExecutable(candidate));
   return program === undefined
     ? { program: python, args: ["-m", MODULE], installed: false }
+    : { program, args: [], installed: true };
+}
+
+/**
+ * A `fastcollect` command of no project's: on `PATH`, outside of the folder. It can list tests from their
+ * source; nothing of the project can be run with it.
+ */
+export function commandOnSearchPath(folder: string, machine: Machine): ServerCommand | undefined {
+  const program = onSearchPath("fastcollect", machine);
+  return program === undefined || isInside(program, folder, machine)
+    ? undefined
     : { program, args: [], installed: true };
 }
 

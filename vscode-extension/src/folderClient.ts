@@ -15,6 +15,7 @@ import type { SyncEffect, SyncEvent } from "./sync";
 import { INITIAL_SYNC, step } from "./sync";
 import type { FolderRuns } from "./folderRuns";
 import type { FolderTests } from "./testController";
+import type { Status } from "./wire";
 import { PROTOCOL_VERSION } from "./wire";
 
 /** In which a server has to have answered for the first time. It may have to be started for that. */
@@ -29,6 +30,8 @@ export interface FolderViews {
   notify(problem: Problem): void;
   /** The interpreter that another extension has selected for a folder, absolute. */
   selectedInterpreter(folder: vscode.Uri): Promise<string | undefined>;
+  /** The interpreter for which tests are only to be listed as long as the server is missing there. */
+  staticFor(): string | undefined;
 }
 
 /** Connects one folder with its server, and keeps its views up to date. */
@@ -39,6 +42,7 @@ export class FolderClient {
   /** What the latest client was started with. */
   #command: ServerCommand | undefined;
   #python: string | undefined;
+  #staticOnly = false;
   /** The interpreter that was decided on last; nothing where none could be. */
   #wanted: string | undefined;
   #state: ClientState = { name: "stopped" };
@@ -152,6 +156,7 @@ export class FolderClient {
     }
     this.#command = launch.command;
     this.#python = launch.python;
+    this.#staticOnly = launch.staticOnly;
     const client = this.#connect(launch);
     this.#client = client;
     // A server that ends before it has answered makes `start` return or reject, with whatever it was
@@ -180,7 +185,8 @@ export class FolderClient {
     const { name, uri } = this.#folder;
     const { isTrusted: trusted } = vscode.workspace;
     const selected = trusted ? await this.#views.selectedInterpreter(uri) : undefined;
-    const place = { folder: uri.fsPath, name, trusted, selected };
+    const staticFor = this.#views.staticFor();
+    const place = { folder: uri.fsPath, name, trusted, selected, staticFor };
     return prepareLaunch(readSettings(this.#folder), place);
   }
 
@@ -219,11 +225,13 @@ export class FolderClient {
 
   #connect(launch: Launch & { ready: true }): ServerClient {
     const { name } = this.#folder;
-    const client = new ServerClient(this.#folder, launch.command, this.#views.log, (reason) => {
+    const { command, staticOnly } = launch;
+    const gaveUp = (reason: string): void => {
       if (client === this.#client) {
         void this.#fail(serverFailed(name, reason));
       }
-    });
+    };
+    const client = new ServerClient(this.#folder, command, staticOnly, this.#views.log, gaveUp);
     client.onDidChangeState(({ newState }) => {
       if (client === this.#client) {
         void this.#connectionChanged(client, newState, launch.command.program);
@@ -236,7 +244,7 @@ export class FolderClient {
     });
     client.whenTold("fastcollect/status", (status) => {
       if (client === this.#client) {
-        this.#enter({ name: "running", status }, "told");
+        this.#enter(this.#running(status), "told");
       }
     });
     client.whenTold("fastcollect/runStarted", (started) => {
@@ -276,7 +284,7 @@ export class FolderClient {
     try {
       const status = await client.ask("fastcollect/status", undefined);
       if (client === this.#client && this.#state.name === "running") {
-        this.#enter({ name: "running", status }, "asked");
+        this.#enter(this.#running(status), "asked");
       }
     } catch (error) {
       this.#views.log.warn(`${this.#folder.name}: fastcollect/status:`, error);
@@ -332,6 +340,10 @@ export class FolderClient {
     if (client !== undefined) {
       await endClient(client);
     }
+  }
+
+  #running(status: Status): ClientState {
+    return { name: "running", status, staticOnly: this.#staticOnly };
   }
 
   #enter(state: ClientState, cause: string): void {

@@ -17,6 +17,9 @@ import type { FolderTests } from "./testController";
 import { TestExplorer } from "./testController";
 import type { RunKind } from "./wire";
 
+/** Kept for the workspace, by folder: the interpreter for which tests are only to be listed. */
+const STATIC_ONLY = "fastcollect.staticOnly";
+
 interface Project {
   readonly folder: vscode.WorkspaceFolder;
   readonly client: FolderClient;
@@ -149,6 +152,7 @@ export class Folders {
       return;
     }
     const status = new StatusItem(folder);
+    const staticKey = `${STATIC_ONLY} ${key}`;
     const tests = this.#explorer.addFolder(folder);
     const runs = new FolderRuns({
       folder,
@@ -164,7 +168,12 @@ export class Folders {
       runs,
       status,
       log: this.#log,
-      notify: (problem) => void notify(problem),
+      notify: (problem) =>
+        void notify(problem, async (python) => {
+          await this.#memory.update(staticKey, python);
+          await client.reconnect("static only");
+        }),
+      staticFor: () => this.#memory.get<string>(staticKey),
       selectedInterpreter: async (uri) => this.#pythons.interpreter(uri),
     });
     this.#projects.set(key, { folder, client, tests, runs, status });

@@ -100,7 +100,8 @@ function fromSetting(setting: string, folder: string, machine: Machine): string 
   return paths.basename(expanded) === expanded ? onSearchPath(expanded, machine) : undefined;
 }
 
-function isInside(file: string, folder: string, machine: Machine): boolean {
+/** Whether a file lies in a folder. */
+export function isInside(file: string, folder: string, machine: Machine): boolean {
   const relative = pathsOf(machine).relative(folder, file);
   return !relative.startsWith("..") && !pathsOf(machine).isAbsolute(relative);
 }
@@ -115,7 +116,8 @@ function inEnvironment(environment: string, machine: Machine): string | undefine
     .find((candidate) => machine.isExecutable(candidate));
 }
 
-function onSearchPath(name: string, machine: Machine): string | undefined {
+/** The program of this name on `PATH`. */
+export function onSearchPath(name: string, machine: Machine): string | undefined {
   const paths = pathsOf(machine);
   const file = machine.platform === "win32" && !name.endsWith(".exe") ? `${name}.exe` : name;
   return machine.searchPath

@@ -3,13 +3,15 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { ServerCommand } from "./environment";
-import { MODULE_PROBE, serverCommand } from "./environment";
+import { commandOnSearchPath, MODULE_PROBE, serverCommand } from "./environment";
 import { findInterpreter } from "./interpreter";
 import { thisMachine } from "./machine";
 import type { Problem } from "./problem";
 import {
   badInterpreterSetting,
   noInterpreter,
+  NOT_INSTALLED,
+  nothingToList,
   notTrusted,
   serverFailed,
   serverMissing,
@@ -19,7 +21,13 @@ import type { Settings } from "./settings";
 const execute = promisify(execFile);
 
 export type Launch =
-  | { readonly ready: true; readonly python: string; readonly command: ServerCommand }
+  | {
+      readonly ready: true;
+      readonly python: string;
+      readonly command: ServerCommand;
+      /** Nothing of the project is to be imported. */
+      readonly staticOnly: boolean;
+    }
   | { readonly ready: false; readonly problem: Problem };
 
 /** The folder of which a server is wanted. */
@@ -31,6 +39,8 @@ export interface Place {
   readonly trusted: boolean;
   /** The interpreter selected in another extension, absolute. */
   readonly selected: string | undefined;
+  /** The interpreter for which, as long as the server is missing there, tests are to be listed only. */
+  readonly staticFor: string | undefined;
 }
 
 /** Decides what to start. */
@@ -61,11 +71,17 @@ export async function prepareLaunch(settings: Settings, place: Place): Promise<L
   }
   if (!command.installed) {
     const problem = await lookForModule(python, folder, name);
+    const other = commandOnSearchPath(folder, machine);
+    if (problem?.summary === NOT_INSTALLED && python === place.staticFor) {
+      return other === undefined
+        ? { ready: false, problem: nothingToList(python) }
+        : { ready: true, python, command: other, staticOnly: true };
+    }
     if (problem !== undefined) {
       return { ready: false, problem };
     }
   }
-  return { ready: true, python, command };
+  return { ready: true, python, command, staticOnly: !trusted };
 }
 
 /**

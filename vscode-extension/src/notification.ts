@@ -14,18 +14,28 @@ const TITLES: Record<Remedy["kind"], string> = {
   openSettings: "Open settings",
   restart: "Restart server",
   showLogs: "Show logs",
+  staticOnly: "Static only",
 };
 
-/** Shows a notification; returns when the user has answered it or closed it. */
-export async function notify(problem: Problem): Promise<void> {
+/**
+ * Shows a notification; returns when the user has answered it or closed it.
+ *
+ * @param listOnly called where tests are only to be listed as long as an interpreter has no server
+ */
+export async function notify(
+  problem: Problem,
+  listOnly: (python: string) => Promise<void>,
+): Promise<void> {
   const buttons = problem.remedies.map((remedy) => ({ title: TITLES[remedy.kind], remedy }));
   const answer = await vscode.window.showErrorMessage(problem.message, ...buttons);
-  if (answer !== undefined) {
+  if (answer?.remedy.kind === "staticOnly") {
+    await listOnly(answer.remedy.python);
+  } else if (answer !== undefined) {
     await apply(answer.remedy);
   }
 }
 
-async function apply(remedy: Remedy): Promise<void> {
+async function apply(remedy: Exclude<Remedy, { kind: "staticOnly" }>): Promise<void> {
   switch (remedy.kind) {
     case "copyCommand":
       await vscode.env.clipboard.writeText(remedy.command);

@@ -8,8 +8,8 @@ import type { Status } from "./wire";
 export type ClientState =
   | { readonly name: "stopped" }
   | { readonly name: "starting" }
-  /** `status` is absent until the server has told it. */
-  | { readonly name: "running"; readonly status?: Status }
+  /** `status` is absent until the server has told it; `staticOnly`: nothing is imported. */
+  | { readonly name: "running"; readonly status?: Status; readonly staticOnly?: boolean }
   | { readonly name: "failed"; readonly problem: Problem };
 
 export interface Presentation {
@@ -32,7 +32,9 @@ export function present(state: ClientState): Presentation {
     case "running":
       return state.status === undefined
         ? { ...quiet, text: "pytest", detail: "connected", busy: true }
-        : presentServer(state.status);
+        : state.staticOnly === true
+          ? { ...quiet, text: counted(state.status.tests), detail: "static only" }
+          : presentServer(state.status);
   }
 }
 
@@ -42,9 +44,13 @@ function presentServer(status: Status): Presentation {
   // Before it has collected for the first time, 0 means: not known.
   const known = tests > 0 || state === "warm";
   return {
-    text: known ? `${tests} ${tests === 1 ? "test" : "tests"}` : "pytest",
+    text: known ? counted(tests) : "pytest",
     detail: last === undefined ? state : `${state}, last run: ${last}`,
     severity: state === "degraded" ? "warning" : "information",
     busy: state === "warming",
   };
+}
+
+function counted(tests: number): string {
+  return `${tests} ${tests === 1 ? "test" : "tests"}`;
 }

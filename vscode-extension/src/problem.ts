@@ -5,6 +5,7 @@ import { installCommand, PACKAGE } from "./environment";
 /** What a notification offers to do about a problem. */
 export type Remedy =
   | { readonly kind: "install"; readonly python: string }
+  | { readonly kind: "staticOnly"; readonly python: string }
   | { readonly kind: "manageTrust" }
   | { readonly kind: "copyCommand"; readonly command: string }
   | { readonly kind: "openSettings" }
@@ -49,18 +50,31 @@ export function notTrusted(folder: string): Problem {
   };
 }
 
+/** The summary of `serverMissing`. */
+export const NOT_INSTALLED = "not installed";
+
 /** The environment holds no server. */
 export function serverMissing(python: string): Problem {
   const command = installCommand(python);
   return {
-    summary: "not installed",
+    summary: NOT_INSTALLED,
     message: `${PACKAGE} is not installed for ${python}. Run \`${command}\` and restart the server.`,
     remedies: [
       { kind: "install", python },
+      { kind: "staticOnly", python },
       { kind: "copyCommand", command },
       { kind: "restart" },
       { kind: "openSettings" },
     ],
+  };
+}
+
+/** Nor is there a server elsewhere that could list tests from their source. */
+export function nothingToList(python: string): Problem {
+  return {
+    summary: NOT_INSTALLED,
+    message: `There is no \`fastcollect\` on PATH either that could list the tests from their source. Install ${PACKAGE} for ${python}, or once for all projects with \`pipx install ${PACKAGE}\`.`,
+    remedies: [{ kind: "install", python }, { kind: "restart" }],
   };
 }
 

@@ -39,10 +39,14 @@ export class ServerClient extends LanguageClient {
   readonly #log: vscode.LogOutputChannel;
   readonly #process: ServerProcess;
 
-  /** @param onGaveUp called when the server has stopped so often that it is not started again */
+  /**
+   * @param staticOnly nothing of the project is to be imported
+   * @param onGaveUp called when the server has stopped so often that it is not started again
+   */
   constructor(
     folder: vscode.WorkspaceFolder,
     command: ServerCommand,
+    staticOnly: boolean,
     log: vscode.LogOutputChannel,
     onGaveUp: (reason: string) => void,
   ) {
@@ -58,7 +62,7 @@ export class ServerClient extends LanguageClient {
       traceOutputChannel: log,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       initializationOptions: {
-        staticOnly: !vscode.workspace.isTrusted,
+        staticOnly,
         failures: false, // as diagnostics: they are in the Test Explorer
       },
       initializationFailedHandler: () => false, // `start` rejects, which is answered there

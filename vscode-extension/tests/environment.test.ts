@@ -1,6 +1,11 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
-import { installCommand, MODULE_PROBE, serverCommand } from "../src/environment";
+import {
+  commandOnSearchPath,
+  installCommand,
+  MODULE_PROBE,
+  serverCommand,
+} from "../src/environment";
 import { machine } from "./builders";
 
 describe("serverCommand", () => {
@@ -28,6 +33,24 @@ describe("serverCommand", () => {
   ])("on Windows: %s", (python, program) => {
     const command = serverCommand(python, machine([python, program], { platform: "win32" }));
     expect(command).toEqual({ program, args: [], installed: true });
+  });
+});
+
+describe("a server for listing alone", () => {
+  const searchPath = "/project/bin:/usr/bin";
+
+  test("the command on PATH", () => {
+    const files = ["/usr/bin/fastcollect"];
+    expect(commandOnSearchPath("/project", machine(files, { searchPath }))).toEqual({
+      program: "/usr/bin/fastcollect",
+      args: [],
+      installed: true,
+    });
+  });
+
+  test("none that lies in the folder", () => {
+    const files = ["/project/bin/fastcollect"];
+    expect(commandOnSearchPath("/project", machine(files, { searchPath }))).toBeUndefined();
   });
 });
 

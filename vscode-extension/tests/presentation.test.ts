@@ -20,6 +20,11 @@ test.each<[string, ClientState, string]>([
   ["no tests", running("warm", 0), "0 tests, warm: information"],
   ["warm", running("warm", 1), "1 test, warm: information"],
   ["many", running("warm", 10_000), "10000 tests, warm: information"],
+  [
+    "static only",
+    { name: "running", status: status({ state: "starting", tests: 3 }), staticOnly: true },
+    "3 tests, static only: information",
+  ],
   ["degraded", running("degraded", 2), "2 tests, degraded: warning"],
 ])("%s", (_, state, expected) => {
   const { text, detail, severity, busy } = present(state);

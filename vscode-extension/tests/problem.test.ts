@@ -9,6 +9,7 @@ const ALL = [
   problem.serverIncompatible("/env/bin/fastcollect", 2, 1),
   problem.serverFailed("project", "boom\n  at somewhere\n"),
   problem.notTrusted("project"),
+  problem.nothingToList("/env/bin/python"),
 ];
 
 test.each(ALL)("one line that offers a remedy: $message", ({ message, remedies }) => {
@@ -28,8 +29,9 @@ describe("what is named", () => {
     const command = "/env/bin/python -m pip install pytest-fastcollect";
     expect(ALL[3]?.message).toContain(`not installed for /env/bin/python`);
     expect(ALL[3]?.message).toContain(`\`${command}\``);
-    expect(ALL[3]?.remedies.slice(0, 2)).toEqual([
+    expect(ALL[3]?.remedies.slice(0, 3)).toEqual([
       { kind: "install", python: "/env/bin/python" },
+      { kind: "staticOnly", python: "/env/bin/python" },
       { kind: "copyCommand", command },
     ]);
   });

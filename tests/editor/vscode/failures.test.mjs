@@ -1,6 +1,6 @@
 /** What a user is told when there is no server to start, and that all is well once there is. */
 
-import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { journey } from "./lib/journey.mjs";
 import { run } from "./lib/program.mjs";
@@ -25,6 +25,22 @@ journey("failures", async ({ folder, python, project, codeServer, step, watch })
     const told = `pytest-fastcollect is not installed for ${bare}/bin/python.`;
     await window.notification(told).waitFor();
     await window.notification(`${bare}/bin/python -m pip install pytest-fastcollect`).waitFor();
+  });
+
+  const programs = path.join(folder, "programs");
+  const elsewhere = path.join(programs, "fastcollect");
+
+  await step("tests are listed by a server from elsewhere", async () => {
+    await mkdir(programs);
+    await symlink(path.join(path.dirname(python), "fastcollect"), elsewhere);
+    await window.notification("is not installed for").last().getByText("Static only").click();
+    await window.expand("tests");
+    await window.showsRows(["tests", "test_orders.py", "test_prices.py"]);
+    await window.clickInRow("test_orders.py", "testing-run-icon");
+    await window.notification("static only: nothing of this project is imported or run").waitFor();
+    await window.openFile("test_orders.py");
+    const status = await window.languageStatus();
+    await status.filter({ hasText: "static only" }).waitFor();
   });
 
   const broken = path.join(folder, "broken");
@@ -52,8 +68,10 @@ journey("failures", async ({ folder, python, project, codeServer, step, watch })
   });
 
   await step("a server that is gone takes its tests with it", async () => {
+    await rm(elsewhere);
     await project.chooseInterpreter(bare);
     await window.row("tests").waitFor({ state: "hidden" });
+    await window.notification("There is no `fastcollect` on PATH either").waitFor();
   });
 });
 

@@ -108,6 +108,7 @@ export class CodeServer {
       XDG_CONFIG_HOME: path.join(folder, "config"),
       XDG_DATA_HOME: path.join(folder, "data"),
       EXTENSIONS_GALLERY: '{"serviceUrl": ""}',
+      VSCODE_CLI: "1", // else a login shell says what PATH is
     };
 
     const vsix = path.join(folder, "extension.vsix");

@@ -43,6 +43,8 @@ export function journey(title, story, options = {}) {
     env["PIP_NO_INDEX"] = "1";
     env["PIP_FIND_LINKS"] = path.join(folder, "wheels");
     env["PIP_DISABLE_PIP_VERSION_CHECK"] = "1";
+    // For programs that a journey wants to be found.
+    env["PATH"] = [path.join(folder, "programs"), env["PATH"]].join(path.delimiter);
     const project = await Project.create(path.join(folder, "project"), python);
     const projects = new Set([project]);
     /** @type {Stage["fastcollect"]} */
