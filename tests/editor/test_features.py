@@ -140,6 +140,8 @@ async def test_error_that_was_there_before_the_editor(server: Server, project: P
 async def test_status(server: Server) -> None:
     editor, mute = await server.editor(), await server.editor({})
     await editor.changed()
+    told = await editor.notification("fastcollect/status")
+    assert told["tests"] == server.host.tree.counts[1] > 0, "the scan is over"
     assert await editor.request("fastcollect/status") == server.host.status()
     assert await mute.request("fastcollect/status", {}) == server.host.status()
     server.host.become("warming")

@@ -24,12 +24,20 @@ def register(server: EditorServer, peer: EditorPeer) -> None:
         if peer.announced and not due:
             due.append(asyncio.get_running_loop().call_soon(push))
 
+    counted = [peer.tree.counts]
+
+    def tree_changed(_: object) -> None:
+        if counted[0] != peer.tree.counts:
+            counted[0] = peer.tree.counts
+            changed()
+
     def end() -> None:
         for handle in due:
             handle.cancel()
 
     def begin() -> None:
         peer.at_end(peer.host.subscribe(changed))
+        peer.at_end(peer.tree.listen(tree_changed))
         peer.at_end(end)
 
     peer.at_beginning(begin)
