@@ -73,7 +73,8 @@ def can_be_seen(one: Any) -> bool:
     if isinstance(one, io.IOBase) and type(one).__module__ == "_io":
         return not one.closed and (one.writable() or bool(sys.warnoptions) or sys.flags.dev_mode)
     if type(one) is socket.socket:
-        return one.fileno() >= 0
+        # Whoever is at its other end sees the same; it is only warned of, as of files.
+        return one.fileno() >= 0 and (bool(sys.warnoptions) or sys.flags.dev_mode)
     return not (type(one) is subprocess.Popen and one.returncode is not None)
 
 
@@ -84,7 +85,11 @@ def leave(code: int, before: Iterable[Callable[[], object]], channel: int) -> No
     `before`: what the collector does not tell of, because it was there before the run. `channel`:
     the descriptor to the caller.
     """
-    if sys.flags.dev_mode or threading.active_count() > 1 or sys.gettrace() or sys.getprofile():
+    others = (one for one in threading.enumerate() if one is not threading.main_thread())
+    # A daemon is stopped wherever it is, in both ways; what it holds is looked at below.
+    if sys.flags.dev_mode or not all(one.daemon for one in others):
+        return
+    if sys.gettrace() or sys.getprofile():
         return
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()

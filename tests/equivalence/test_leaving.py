@@ -41,6 +41,24 @@ import threading, time
 def test_starts():
     threading.Thread(target=lambda: (time.sleep(0.3), print("thread done"))).start()
 """,
+    "a daemon that serves": """
+import socket, threading
+def test_starts(request):
+    request.config.kept = server = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=server.accept, daemon=True).start()
+""",
+    "a daemon with a file": """
+import threading
+def test_starts():
+    held, begun = threading.Event(), threading.Event()
+    def hold():
+        with open("held", "w") as file:
+            file.write("not all of it")
+            begun.set()
+            held.wait()
+    threading.Thread(target=hold, daemon=True).start()
+    begun.wait()
+""",
     "a finalizer": """
 import weakref
 class Thing: pass
