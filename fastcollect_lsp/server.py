@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import gc
 import logging
 import os
 import secrets
@@ -25,6 +26,7 @@ from .status import Status, to_json
 from .warm import Decision, Manner, Warm, max_runs
 
 if TYPE_CHECKING:
+    from ._core import Scan
     from .following import Following
     from .runs import Runs
     from .tree import ProjectTree
@@ -261,10 +263,15 @@ class Server:
             self.clients += 1
 
     async def _edit(self, hello: Hello, sock: socket.socket, rest: bytes) -> None:
-        """An editor's connection, until it ends. LSP is imported now: that takes its time.
+        """An editor's connection, until it ends. LSP is imported now: that takes its time, which
+        runs that come meanwhile need not wait for.
 
         `rest`: what the editor has sent already, right behind its hello.
         """
+        if self._tree is None:
+            scan = await asyncio.to_thread(_prepare_for_editors, self.place.root)
+            if self._tree is None:  # no other editor was sooner
+                self._begin_tree(scan)
         from .editor.attached import Editor
         from .editor.connection import serve_connection
 
@@ -278,14 +285,15 @@ class Server:
 
     @property
     def tree(self) -> ProjectTree:
-        """The project's tests, as editors see them; scanned when the first editor comes."""
-        if self._tree is None:
-            from .static import project_scan
-            from .tree import ProjectTree
-
-            self._tree = ProjectTree(project_scan(self.place.root), self.place.root)
-            self.freshness.follow(self._tree)
+        """The project's tests, as editors see them; there since the first editor came."""
+        assert self._tree is not None
         return self._tree
+
+    def _begin_tree(self, scan: Scan) -> None:
+        from .tree import ProjectTree
+
+        self._tree = ProjectTree(scan, self.place.root)
+        self.freshness.follow(self._tree)
 
     @property
     def runs(self) -> Runs:
@@ -335,6 +343,20 @@ class Server:
             log=str(self.place.log),
             watch=self.freshness.status,
         )
+
+
+def _prepare_for_editors(root: str) -> Scan:
+    """All that takes its time before the first editor can be served."""
+    from .editor import attached, connection  # noqa: F401  # LSP: 0.3 s
+    from .static import project_scan
+
+    scan = project_scan(root)
+    # LSP's types alone are a hundred thousand objects: going through them again and again would be
+    # what editors wait for longest.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    return scan
 
 
 async def _send(sock: socket.socket, message: dict[str, Any]) -> None:

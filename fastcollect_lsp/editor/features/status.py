@@ -24,7 +24,7 @@ def register(server: EditorServer, peer: EditorPeer) -> None:
         if peer.announced and not due:
             due.append(asyncio.get_running_loop().call_soon(push))
 
-    counted = [peer.tree.counts]
+    counted = [(0, 0)]
 
     def tree_changed(_: object) -> None:
         if counted[0] != peer.tree.counts:
