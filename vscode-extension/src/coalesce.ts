@@ -1,5 +1,5 @@
 /**
- * States that nobody would see: VS Code draws the rows above a test anew for each one. Pure.
+ * States and durations that nobody would see: VS Code draws the rows above a test anew for each. Pure.
  */
 
 import type { RunEvent } from "./wire";
@@ -33,4 +33,30 @@ export function lasting(events: readonly RunEvent[]): RunEvent[] {
     const isOver = index < (outcome.get(event.id) ?? -1);
     return !isOver && !(event.event === "enqueued" && waiting > MANY_WAITING);
   });
+}
+
+/** So many outcomes of a run are shown with their durations, however quick the tests are. */
+export const ALWAYS_TIMED = 500;
+/** Beyond that, of those that have come together: so many of the slowest ... */
+export const SLOWEST_TIMED = 3;
+/** ... and whatever has taken so long, in seconds. */
+export const SLOW_S = 0.1;
+
+/**
+ * Chooses the outcomes of a run that are shown with their durations: for each of these VS Code adds up the
+ * durations of all tests beside it, and draws the rows above it anew. Of ten thousand quick tests that takes
+ * longer than running them.
+ */
+export class Durations {
+  #left = ALWAYS_TIMED;
+
+  /** Of events that have come together those whose durations are shown. */
+  shown(events: readonly RunEvent[]): ReadonlySet<RunEvent> {
+    const timed = events.filter((event) => "duration" in event);
+    const always = timed.slice(0, this.#left);
+    this.#left -= always.length;
+    const rest = timed.slice(always.length).sort((a, b) => b.duration - a.duration);
+    const slow = rest.filter((event, index) => index < SLOWEST_TIMED || event.duration >= SLOW_S);
+    return new Set([...always, ...slow]);
+  }
 }

@@ -1,7 +1,7 @@
 /** One run as VS Code shows it. */
 
 import * as vscode from "vscode";
-import { lasting } from "./coalesce";
+import { Durations, lasting } from "./coalesce";
 import { failureText } from "./failure";
 import { HeldEvents } from "./held";
 import type { FolderTests } from "./testController";
@@ -15,6 +15,7 @@ export class RunView {
   readonly run: vscode.TestRun;
   readonly #tests: FolderTests;
   readonly #held = new HeldEvents();
+  readonly #durations = new Durations();
   #finish: (() => void) | undefined;
   #finished = false;
   /** When the run is over for VS Code too. */
@@ -34,9 +35,8 @@ export class RunView {
 
   /** Shows what has happened. */
   show(events: readonly RunEvent[]): void {
-    for (const event of this.#held.take(lasting(events), (id) => this.#tests.has(id))) {
-      this.#showOne(event);
-    }
+    const ready = this.#held.take(lasting(events), (id) => this.#tests.has(id));
+    this.#showAll(ready);
   }
 
   /** A line of ours in the run's output. */
@@ -60,9 +60,7 @@ export class RunView {
       return;
     }
     this.#finished = true;
-    for (const event of this.#held.rest((id) => this.#tests.has(id))) {
-      this.#showOne(event);
-    }
+    this.#showAll(this.#held.rest((id) => this.#tests.has(id)));
     this.run.end();
     this.#finish?.();
   }
@@ -75,7 +73,16 @@ export class RunView {
     return event.event === "enqueued" ? this.#tests.shown(event.id) : this.#tests.get(event.id);
   }
 
-  #showOne(event: RunEvent): void {
+  #showAll(events: readonly RunEvent[]): void {
+    const timed = this.#durations.shown(events);
+    for (const event of events) {
+      const milliseconds =
+        "duration" in event && timed.has(event) ? event.duration * 1000 : undefined;
+      this.#showOne(event, milliseconds);
+    }
+  }
+
+  #showOne(event: RunEvent, milliseconds: number | undefined): void {
     const { run } = this;
     const item = this.#itemOf(event);
     if (event.event === "output") {
@@ -96,7 +103,7 @@ export class RunView {
         run.skipped(item);
         break;
       case "passed":
-        run.passed(item, event.duration * 1000);
+        run.passed(item, milliseconds);
         break;
       case "xfailed":
         // It has failed, as was expected: neither a failure nor a test that passes.
@@ -105,13 +112,13 @@ export class RunView {
         break;
       case "xpassed":
         run.appendOutput("xpassed\r\n", undefined, item);
-        run.passed(item, event.duration * 1000);
+        run.passed(item, milliseconds);
         break;
       case "failed":
-        run.failed(item, event.messages.map(messageOf), event.duration * 1000);
+        run.failed(item, event.messages.map(messageOf), milliseconds);
         break;
       case "errored":
-        run.errored(item, event.messages.map(messageOf), event.duration * 1000);
+        run.errored(item, event.messages.map(messageOf), milliseconds);
         break;
       case "output":
       case "discovered":

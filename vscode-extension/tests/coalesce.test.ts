@@ -1,5 +1,12 @@
-import { expect, test } from "vitest";
-import { lasting, MANY_WAITING } from "../src/coalesce";
+import { describe, expect, test } from "vitest";
+import {
+  ALWAYS_TIMED,
+  Durations,
+  lasting,
+  MANY_WAITING,
+  SLOW_S,
+  SLOWEST_TIMED,
+} from "../src/coalesce";
 import type { RunEvent } from "../src/wire";
 
 const enqueued = (id: string): RunEvent => ({ event: "enqueued", id });
@@ -42,4 +49,30 @@ test("very many that wait are not shown as waiting", () => {
   const many = Array.from({ length: MANY_WAITING + 1 }, (_, n) => enqueued(String(n)));
   expect(lasting(many.slice(1))).toHaveLength(MANY_WAITING);
   expect(lasting([...many, started("0")])).toEqual([started("0")]);
+});
+
+describe("durations", () => {
+  function quickly(count: number, duration = 0.001): RunEvent[] {
+    return Array.from({ length: count }, (_, n) => ({ event: "passed", id: `${n}`, duration }));
+  }
+
+  test("all of a run that is not large", () => {
+    const durations = new Durations();
+    for (let times = 0; times < 5; times += 1) {
+      const events = quickly(ALWAYS_TIMED / 5);
+      expect(durations.shown(events)).toEqual(new Set(events));
+    }
+  });
+
+  test("of a large one the slowest that come together", () => {
+    const durations = new Durations();
+    durations.shown(quickly(ALWAYS_TIMED));
+    const [slower, slow, quick] = [quickly(SLOWEST_TIMED, 0.02), quickly(5, SLOW_S), quickly(50)];
+    expect(durations.shown([...quick, ...slower])).toEqual(new Set(slower));
+    expect(durations.shown([...quick, ...slow])).toEqual(new Set(slow));
+  });
+
+  test("what has none is none", () => {
+    expect(new Durations().shown([{ event: "started", id: "a" }]).size).toBe(0);
+  });
 });
