@@ -197,7 +197,10 @@ async def timed_run(client: Client, number: int, test: str) -> tuple[str, float,
         if progress["runId"] == f"run-{number}":
             for event in progress["events"]:
                 times.setdefault(event["event"], now)
-    outcome = min(times[name] for name in ("passed", "failed", "skipped") if name in times)
+    outcomes = times.keys() & {"passed", "failed", "skipped"}
+    if not outcomes:
+        raise SystemExit(f"{test} was not run")
+    outcome = min(times[name] for name in outcomes)
     return (await answer)["served"], times["started"], outcome, times["ended"] - outcome
 
 
