@@ -50,6 +50,8 @@ export class FolderClient {
   #sync = INITIAL_SYNC;
   /** Starts and stops happen one after the other, in the order they were asked for. */
   #queue: Promise<void> = Promise.resolve();
+  /** What will start or stop something and is not in the queue so far. */
+  #coming: Promise<unknown> = Promise.resolve();
 
   constructor(folder: vscode.WorkspaceFolder, views: FolderViews) {
     this.#folder = folder;
@@ -63,9 +65,10 @@ export class FolderClient {
 
   /** Returns when all starts and stops that have been asked for are done. */
   async settled(): Promise<void> {
-    for (let last; last !== this.#queue;) {
-      last = this.#queue;
-      await last;
+    let seen: readonly Promise<unknown>[] = [];
+    while (seen[0] !== this.#queue || seen[1] !== this.#coming) {
+      seen = [this.#queue, this.#coming];
+      await Promise.all(seen);
     }
   }
 
@@ -89,8 +92,17 @@ export class FolderClient {
 
   /** Disconnects, and connects to the server that the settings say then. */
   async reconnect(cause: string): Promise<void> {
-    await this.#decide();
-    return this.#again(cause);
+    return this.#announce(async () => {
+      await this.#decide();
+      await this.#again(cause);
+    });
+  }
+
+  /** Has runs wait that are asked for meanwhile: they would go to a server that is about to be left. */
+  async #announce(task: () => Promise<void>): Promise<void> {
+    const done = task();
+    this.#coming = Promise.all([this.#coming, done.catch(() => undefined)]);
+    return done;
   }
 
   async #again(cause: string): Promise<void> {
@@ -102,9 +114,11 @@ export class FolderClient {
 
   /** Connects to the server that the settings say now, unless that is the one there is. */
   async reconsider(cause: string): Promise<void> {
-    if ((await this.#decide()).isNew) {
-      await this.#again(cause);
-    }
+    return this.#announce(async () => {
+      if ((await this.#decide()).isNew) {
+        await this.#again(cause);
+      }
+    });
   }
 
   /** Ends the server, also for others, and starts it again from the settings as they are then. */
