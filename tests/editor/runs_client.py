@@ -67,8 +67,17 @@ async def lsp(
     bench: SmallBench, option: str = "--stdio", capabilities: Plain | None = None
 ) -> AsyncIterator[Client]:
     """`fastcollect lsp` in a project, and a client that is ready."""
+    async with started(bench, str(bench.project.python), option) as client:
+        await client.initialize(ANNOUNCED if capabilities is None else capabilities)
+        await client.tree()
+        yield client
+
+
+@contextlib.asynccontextmanager
+async def started(bench: SmallBench, python: str, option: str = "--stdio") -> AsyncIterator[Client]:
+    """`fastcollect lsp` of an interpreter, and a client that has not said anything yet."""
     process = await asyncio.create_subprocess_exec(
-        str(bench.project.python),
+        python,
         "-m",
         "fastcollect_lsp",
         "lsp",
@@ -82,8 +91,6 @@ async def lsp(
     assert process.stdin is not None and process.stdout is not None
     client = Client(process.stdout, process.stdin)
     try:
-        await client.initialize(ANNOUNCED if capabilities is None else capabilities)
-        await client.tree()
         yield client
     finally:
         await client.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 
 import orjson
@@ -318,6 +319,18 @@ async def test_broken_framing_closes_that_connection_only(
         await broken.ended
         await server.connections[1]
     assert len([record for record in caplog.records if "ended" in record.message]) == 1
+    assert set(await editor.ids()) == ALL
+
+
+async def test_frame_of_a_hundred_megabytes(server: Server) -> None:
+    """It is refused by its header; who goes on sending it all the same harms nobody."""
+    editor, huge = await server.editor(), await server.connect()
+    huge.writer.write(b"Content-Length: %d\r\n\r\n" % (100 << 20))
+    with contextlib.suppress(ConnectionError):
+        for _ in range(100):
+            huge.writer.write(bytes(1 << 20))
+            await huge.writer.drain()
+    await asyncio.wait_for(server.connections[1], HANG)
     assert set(await editor.ids()) == ALL
 
 

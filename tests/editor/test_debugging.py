@@ -70,3 +70,22 @@ async def test_debug_stops_at_a_breakpoint(bench: SmallBench) -> None:
         seen = await follow(client, "d")
         assert seen.states == {"test_fails": "failed"}
         await debugger.close()
+
+
+async def test_debug_by_command(bench: SmallBench) -> None:
+    """For clients that are no debuggers: they are told where one can be attached."""
+    pytest.importorskip("debugpy")
+    async with lsp(bench) as client:
+        params = {"command": "fastcollect.debug", "arguments": ["test_states.py::test_passes"]}
+        found = await client.request("workspace/executeCommand", params)
+        shown = await client.notification("window/showMessage")
+        assert f"{found['host']}:{found['port']}" in shown["message"]
+        debugger = Debugger(*await asyncio.open_connection(found["host"], found["port"]))
+        debugger.send("initialize", adapterID="test")
+        await debugger.wait_for("response", "initialize")
+        debugger.send("attach")
+        await debugger.wait_for("event", "initialized")
+        debugger.send("configurationDone")
+        seen = await follow(client, found["runId"])
+        assert seen.states == {"test_passes": "passed"}
+        await debugger.close()
