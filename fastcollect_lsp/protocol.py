@@ -30,6 +30,14 @@ _HEADER = struct.Struct(">I")
 _T = TypeVar("_T")
 
 
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
+"""JSON as it is defined: Python's NaN is smaller and larger than nothing, which confuses timers."""
+
+
 class ProtocolError(Exception):
     """The peer sent something that is not a frame of this protocol."""
 
@@ -103,8 +111,8 @@ class FrameReader:
         body = bytes(self._buffer[_HEADER.size : end])
         del self._buffer[:end]
         try:
-            message = json.loads(body)
-        except ValueError as error:
+            message = _DECODER.decode(body.decode("utf-8"))
+        except (ValueError, RecursionError) as error:
             raise ProtocolError(f"a frame that is not JSON: {error}") from None
         if not isinstance(message, dict):
             raise ProtocolError("a frame that is not a JSON object")

@@ -72,7 +72,15 @@ def test_largest_frame_passes() -> None:
     assert len(protocol.encode(body)) == protocol.MAX_FRAME + 4
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[]", b"1", b"null", b'"text"'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"{", b"\xff", b"[]", b"1", b"null", b'"text"', b'{"a": NaN}', b'{"a": -Infinity}',
+        b'{"a": ' + b"[" * 50_000, b'{"a":' * 20_000, b'{"a": ' + b"9" * 20_000 + b"}",
+        b"\xff\xfe{\x00}\x00",
+    ],
+    ids=lambda body: repr(body[:12]),
+)  # fmt: skip
 def test_not_an_object(pair: Pair, body: bytes) -> None:
     ours, theirs = pair
     ours.sendall(frame(body))
