@@ -8,6 +8,7 @@ import datetime
 import json
 import logging
 import os
+import signal
 import socket
 import subprocess
 from dataclasses import dataclass, field
@@ -91,6 +92,12 @@ class Checkpoint:
     def alive(self) -> bool:
         """Whether the process is there to be forked."""
         return not self.link.closed.is_set()
+
+    def kill(self) -> None:
+        """End the process where it does not hear of it: one that was stopped, say."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        self.link.close()
 
     def lineage(self) -> list[Checkpoint]:
         """This checkpoint and all those that it was grown from, the zygote first."""

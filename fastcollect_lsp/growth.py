@@ -25,6 +25,8 @@ from .protocol import Record
 
 log = logging.getLogger("fastcollect.growth")
 
+FORK_TIMEOUT = 30.0
+"""Seconds for a process that only waits to fork."""
 STEP_TIMEOUT = 120.0
 """Seconds that one step of imports may take before it is given up."""
 SNAPSHOT_TIMEOUT = 2.0
@@ -270,24 +272,23 @@ async def fork(
 ) -> tuple[int, Link, asyncio.Queue[dict[str, Any]]]:
     """The socket to a new child of `parent`, which does what the message says. Raises Failed."""
     grow_id = str(next(_ids))
-    answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-    listener = parent.link.on_message
-
-    def on_message(message: dict[str, Any]) -> None:
-        if message.get("event") == "grown" and message.get("id") == grow_id:
-            if not answer.done():
-                answer.set_result(message)
-        else:
-            listener(message)
-
-    parent.link.on_message = on_message
+    answer = parent.link.expect(grow_id)
+    closed = asyncio.ensure_future(parent.link.closed.wait())
     try:
         await parent.link.send({**message, "id": grow_id}, fds)
-        grown = await asyncio.wait_for(answer, STEP_TIMEOUT)
-    except (OSError, asyncio.TimeoutError) as error:
+        either: set[asyncio.Future[Any]] = {answer, closed}
+        await asyncio.wait(either, timeout=FORK_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done() and not closed.done():
+            log.warning("checkpoint %s does not answer: killed", parent.name)
+            parent.kill()
+        if not answer.done():
+            raise Failed(f"the checkpoint {parent.name!r} has ended")
+    except OSError as error:
         raise Failed(f"the checkpoint {parent.name!r} does not answer ({error!r})") from None
     finally:
-        parent.link.on_message = listener
+        closed.cancel()
+        answer.cancel()
+    grown = answer.result()
     if not grown["fds"]:
         raise Failed("no descriptor came with a new checkpoint")
     events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import socket
@@ -17,6 +18,9 @@ log = logging.getLogger("fastcollect.link")
 
 Listener = Callable[[dict[str, Any]], None]
 
+SEND_TIMEOUT = 10.0
+"""Seconds in which a process has to have taken a message; it waits for nothing else."""
+
 
 class Link:
     """Messages in both directions; `on_message` is called for each that arrives, in order."""
@@ -28,7 +32,10 @@ class Link:
         self._sock = sock
         self._loop = asyncio.get_running_loop()
         self._reader = protocol.FrameReader(protocol.MAX_CONTROL_FRAME, max_fds=1)
+        self._expected: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._sending = asyncio.Lock()
+        self._blocked: asyncio.Future[None] | None = None
+        """Of a message that waits to be sent."""
         self._loop.add_reader(sock, self._readable)
 
     def _readable(self) -> None:
@@ -36,8 +43,9 @@ class Link:
             alive = self._reader.receive(self._sock)
             while (message := self._reader.next_frame()) is not None:
                 if message.get("event") == "grown":
-                    message["fds"] = self._reader.take_fds()
-                self.on_message(message)
+                    self._grown(message, self._reader.take_fds())
+                else:
+                    self.on_message(message)
         except BlockingIOError:
             return
         except (OSError, protocol.ProtocolError) as error:
@@ -46,32 +54,66 @@ class Link:
         if not alive:
             self.close()
 
-    async def send(self, message: dict[str, Any], fds: Sequence[int] = ()) -> None:
-        """Raises OSError when the process at the other end is gone."""
-        data = protocol.encode(message, protocol.MAX_CONTROL_FRAME)
-        async with self._sending:
-            if fds:
-                data = data[await self._send_fds(data, fds) :]
-            await self._loop.sock_sendall(self._sock, data)
+    def expect(self, grow_id: str) -> asyncio.Future[dict[str, Any]]:
+        """What the process will say of a fork that it is about to be asked for, with the
+        descriptors that come with it as `fds`. Who does not want it any more cancels it."""
+        answer: asyncio.Future[dict[str, Any]] = self._loop.create_future()
+        self._expected[grow_id] = answer
+        answer.add_done_callback(lambda _: self._expected.pop(grow_id, None))
+        return answer
 
-    async def _send_fds(self, data: bytes, fds: Sequence[int]) -> int:
+    def _grown(self, message: dict[str, Any], fds: list[int]) -> None:
+        answer = self._expected.get(str(message.get("id")))
+        if answer is not None and not answer.done():
+            answer.set_result({**message, "fds": fds})
+            return
+        for fd in fds:  # nobody waits any more: the new process sees its link closed, and ends
+            os.close(fd)
+
+    async def send(self, message: dict[str, Any], fds: Sequence[int] = ()) -> None:
+        """Raises OSError when the process at the other end is gone, or does not read; a link on
+        which half a message was sent is closed."""
+        data = protocol.encode(message, protocol.MAX_CONTROL_FRAME)
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds).tobytes())]
-        while True:
-            try:
-                return self._sock.sendmsg([data], ancillary)
-            except BlockingIOError:
-                writable = self._loop.create_future()
-                self._loop.add_writer(self._sock, writable.set_result, None)
+        deadline = self._loop.time() + SEND_TIMEOUT
+        async with self._sending:
+            rest = memoryview(data)
+            while rest:
+                if self.closed.is_set():
+                    raise BrokenPipeError(errno.EPIPE, "the link is closed")
                 try:
-                    await writable
-                finally:
-                    self._loop.remove_writer(self._sock)
+                    sent = self._sock.sendmsg([rest], ancillary if fds else [])
+                    rest, fds = rest[sent:], ()
+                except BlockingIOError:
+                    try:
+                        await self._writable(deadline)
+                    except BaseException:
+                        if len(rest) < len(data):
+                            self.close()
+                        raise
+
+    async def _writable(self, deadline: float) -> None:
+        """Wait until something can be sent, or the link is closed. Raises OSError."""
+        writable = self._loop.create_future()
+        self._loop.add_writer(self._sock, _resolve, writable)
+        self._blocked = writable
+        try:
+            await asyncio.wait_for(writable, deadline - self._loop.time())
+        except asyncio.TimeoutError:
+            raise TimeoutError(errno.ETIMEDOUT, "it does not read") from None
+        finally:
+            self._blocked = None
+            if not self.closed.is_set():
+                self._loop.remove_writer(self._sock)
 
     def close(self) -> None:
         """The process at the other end sees this as the order to end."""
         if not self.closed.is_set():
             self._loop.remove_reader(self._sock)
+            self._loop.remove_writer(self._sock)
             self._sock.close()
+            if self._blocked is not None:
+                _resolve(self._blocked)
             for fd in self._reader.take_fds():
                 with contextlib.suppress(OSError):
                     os.close(fd)

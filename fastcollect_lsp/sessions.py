@@ -174,6 +174,10 @@ class Sessions:
             wanted.refused, wanted.refused_by = str(failed), parent.pid
             log.info("not collected ahead of time: %s", failed)
             return
+        except Exception as error:  # no descriptors, say: costs this session, not all that follow
+            wanted.refused, wanted.refused_by = repr(error), parent.pid
+            log.exception("not collected ahead of time")
+            return
         wanted.refused = None
         point.link.on_message = self.on_event
         if key in self._wanted:

@@ -9,7 +9,6 @@ import dataclasses
 import itertools
 import logging
 import os
-import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
@@ -329,8 +328,7 @@ class Warm:
         )
         if not forked.done() and not closed.done():
             log.warning("checkpoint %s does not answer: killed", checkpoint.name)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(checkpoint.pid, signal.SIGKILL)
+            checkpoint.kill()
             self.pool.remove([checkpoint])
             if checkpoint.record is not None:
                 self.warming.want(checkpoint.record, seen=False)

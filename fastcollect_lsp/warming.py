@@ -175,6 +175,7 @@ class Warming:
                 if not self._current.cancelled():
                     self._overtaken = 0
                     if (error := self._current.exception()) is not None:
+                        self.failure = repr(error)
                         log.error("warming failed", exc_info=error)
                 self._current = None
                 self._stepped.set()
