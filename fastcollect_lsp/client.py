@@ -6,6 +6,7 @@ Standard library only and cheap to import: it runs inside every `pytest`.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -25,6 +26,8 @@ TURN_TIMEOUT = 30.0
 """Seconds to wait where the server has said that it lets this run wait."""
 RUN_VARIABLE = "FASTCOLLECT_RUN"
 """Set for runs that the server begins: its id for them. Taken off before anything can see it."""
+MAX_TURNS = 3
+"""Times that a server may have this run wait."""
 LOST_RUN_EXIT = 70
 """Exit status of a caller whose run child vanished without a status (sysexits.h EX_SOFTWARE)."""
 
@@ -85,8 +88,9 @@ def spawn_server(where: Place) -> None:
     children, must not find it.
     """
     rendezvous.secure(where.directory)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-    log = os.open(where.log, flags, 0o600)
+    if os.statvfs(where.directory).f_bavail == 0:  # the server could not even tell
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(where.directory))
+    log = rendezvous.open_log(where)
     devnull = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     environ = {name: value for name, value in os.environ.items() if name != "PYTEST_VERSION"}
     command = [sys.executable, "-W", "ignore", "-m", "fastcollect_lsp.server", where.root]
@@ -127,9 +131,7 @@ def wait_for_server(where: Place, timeout: float) -> dict[str, Any]:
     raise Unavailable(f"the server did not start within {timeout:.0f} s; see {where.log}")
 
 
-def hand_over(  # noqa: RET503
-    where: Place, request: RunRequest | NativeRequest, kind: str = "run"
-) -> Cold:
+def hand_over(where: Place, request: RunRequest | NativeRequest, kind: str = "run") -> Cold:
     """Hand this run to the server. Returns only if it has to be cold; else this process ends as the
     run did, with its exit status or by its signal.
 
@@ -163,11 +165,14 @@ def hand_over(  # noqa: RET503
                 cold = _await_ready(connection, ours)
             except protocol.TooLarge as error:
                 return Cold(str(error))
-            except (OSError, protocol.ProtocolError) as error:
+            except (OSError, ValueError, protocol.ProtocolError) as error:
                 return Cold(f"the hand-over failed ({error})")
             if isinstance(cold, Cold):
                 return cold
-        _shadow(ours, cold)
+        try:
+            _shadow(ours, cold)
+        except OSError:  # no memory for its signal handlers, say: the tests may have begun
+            _end_as_announced(None)
 
 
 def inherited() -> list[int]:
@@ -204,6 +209,7 @@ def _await_ready(connection: socket.socket, channel: socket.socket) -> Cold | _R
     poll.register(connection, select.POLLIN)
     poll.register(channel, select.POLLIN)
     accepted = lost = False
+    turns = 0
     while not (accepted and lost):
         left = deadline - time.monotonic()
         if left <= 0:
@@ -212,8 +218,9 @@ def _await_ready(connection: socket.socket, channel: socket.socket) -> Cold | _R
         if channel.fileno() in ready:
             text, fds = _receive_message(channel)
             if text.startswith("ready "):
-                channel.send(b"go")
-                return _RunChild(int(text[6:]), fds[0] if fds else -1)
+                child = _RunChild(_process(text[6:]), fds[0] if fds else -1)
+                _commit(channel)
+                return child
             if text:
                 return Cold(text.removeprefix("refuse "))
             poll.unregister(channel)  # the server's answer may still say why
@@ -224,8 +231,9 @@ def _await_ready(connection: socket.socket, channel: socket.socket) -> Cold | _R
             answer = reader.next_frame()
             if answer is None:
                 continue
-            if isinstance(waiting := answer.get("waiting"), str):
-                os.write(2, f"fastcollect: {waiting}\n".encode())
+            if isinstance(waiting := answer.get("waiting"), str) and turns < MAX_TURNS:
+                turns += 1
+                os.write(2, f"fastcollect: {waiting}\n".encode(errors="replace"))
                 deadline = time.monotonic() + TURN_TIMEOUT
                 continue
             if answer.get("served") not in ("warm", "collected"):
@@ -238,6 +246,19 @@ def _await_ready(connection: socket.socket, channel: socket.socket) -> Cold | _R
             poll.unregister(connection)
             accepted = True
     return Cold("the checkpoint ended before the run began")
+
+
+def _process(text: str) -> int:
+    """The pid of a run child, which leads a group: signals will go there. Raises ValueError."""
+    pid = int(text)
+    if pid <= 1:
+        raise ValueError(f"{pid} is no process of a run")
+    return pid
+
+
+def _commit(channel: socket.socket) -> None:
+    """From here on the run is the run child's. Raises OSError where there is none any more."""
+    channel.send(b"go")
 
 
 def _receive_message(channel: socket.socket) -> tuple[str, list[int]]:

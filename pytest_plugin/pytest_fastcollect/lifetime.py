@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import select
 import signal
 import socket
 
@@ -20,6 +21,11 @@ def die_with_peer(sock: socket.socket, target: int) -> None:
         fcntl.fcntl(fd, fcntl.F_SETOWN, target)
         fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGKILL)
         fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)
+        # Of a peer that has closed already, the kernel tells nothing any more.
+        poll = select.poll()
+        poll.register(fd, 0)
+        if poll.poll(0):
+            os.kill(target, signal.SIGKILL)
 
 
 def dies_with_peer(fd: int) -> bool:

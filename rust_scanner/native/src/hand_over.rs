@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+    SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
 };
 use serde::Serialize;
 
 use crate::place::{Installation, is_private};
+use crate::shadow::Signals;
 use crate::{caller, shadow};
 
 /// How a run that was to be handed over has gone.
@@ -30,6 +31,8 @@ pub enum Outcome {
 const DECISION_TIMEOUT: Duration = Duration::from_secs(5);
 /// The same where it has said that this run waits for its turn.
 const TURN_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often it may say so.
+const MAX_TURNS: u32 = 3;
 const MAX_FRAME: usize = 1 << 20;
 /// What is received at once: no answer is longer than its reason.
 const CHUNK: usize = 4096;
@@ -65,10 +68,11 @@ pub fn hand_over(installation: &Installation, arguments: &[OsString]) -> std::io
     }
     send_with_descriptors(&mut server, &data, &theirs)?;
     drop(theirs);
-    match await_ready(&server, &ours)? {
-        Some(child) => shadow::shadow(&ours, &child).map(Outcome::Ended),
-        None => Ok(Outcome::Cold),
-    }
+    let Some((child, signals)) = await_ready(&server, &ours)? else { return Ok(Outcome::Cold) };
+    // Whatever goes wrong now, the run has begun: it is not begun again.
+    Ok(Outcome::Ended(
+        shadow::shadow(&ours, &child, signals).unwrap_or_else(|_| shadow::lost(None)),
+    ))
 }
 
 fn connect(directory: &Path) -> std::io::Result<Option<UnixStream>> {
@@ -76,10 +80,14 @@ fn connect(directory: &Path) -> std::io::Result<Option<UnixStream>> {
     if !is_private(directory) {
         return Ok(None);
     }
-    let stream = UnixStream::connect(path)?;
-    let peer = rustix::net::sockopt::socket_peercred(&stream)?;
+    let Ok(address) = SocketAddrUnix::new(path) else { return Ok(None) }; // too long: pytest can
+    let flags = SocketFlags::CLOEXEC;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    let stream = UnixStream::from(socket);
     stream.set_read_timeout(Some(DECISION_TIMEOUT))?;
-    stream.set_write_timeout(Some(DECISION_TIMEOUT))?;
+    stream.set_write_timeout(Some(DECISION_TIMEOUT))?; // also for a server that lets nobody in
+    rustix::net::connect(&stream, &address)?;
+    let peer = rustix::net::sockopt::socket_peercred(&stream)?;
     Ok((peer.uid == rustix::process::geteuid()).then_some(stream))
 }
 
@@ -118,8 +126,12 @@ pub struct RunChild {
 }
 
 /// Wait for the run child's `ready`, then say `go`; None where the run is to be cold.
-fn await_ready(server: &UnixStream, channel: &OwnedFd) -> std::io::Result<Option<RunChild>> {
+fn await_ready(
+    server: &UnixStream,
+    channel: &OwnedFd,
+) -> std::io::Result<Option<(RunChild, Signals)>> {
     let mut deadline = Instant::now() + DECISION_TIMEOUT;
+    let mut turns = 0;
     let (mut accepted, mut lost) = (false, false);
     while !(accepted && lost) {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -131,10 +143,13 @@ fn await_ready(server: &UnixStream, channel: &OwnedFd) -> std::io::Result<Option
         if from_child {
             let (text, fd) = receive(channel)?;
             if let Some(pid) = text.strip_prefix("ready ") {
-                let pid = pid.parse().ok().and_then(rustix::process::Pid::from_raw);
+                // It leads a group, to which signals will go.
+                let pid = pid.parse().ok().filter(|pid| *pid > 1);
+                let pid = pid.and_then(rustix::process::Pid::from_raw);
                 let pid = pid.ok_or_else(|| std::io::Error::other("no process"))?;
+                let signals = shadow::forwarded()?;
                 rustix::net::send(channel, b"go", SendFlags::NOSIGNAL)?;
-                return Ok(Some(RunChild { pid, pidfd: fd }));
+                return Ok(Some((RunChild { pid, pidfd: fd }, signals)));
             }
             if !text.is_empty() {
                 return Ok(None); // refused
@@ -142,8 +157,10 @@ fn await_ready(server: &UnixStream, channel: &OwnedFd) -> std::io::Result<Option
             lost = true;
         }
         if from_server {
-            let answer = read_frame(server)?;
-            if let Some(waiting) = answer.get("waiting").and_then(serde_json::Value::as_str) {
+            let answer = read_frame(server, deadline)?;
+            let waiting = answer.get("waiting").and_then(serde_json::Value::as_str);
+            if let Some(waiting) = waiting.filter(|_| turns < MAX_TURNS) {
+                turns += 1;
                 writeln!(std::io::stderr(), "fastcollect: {waiting}")?;
                 deadline = Instant::now() + TURN_TIMEOUT;
                 continue;
@@ -180,16 +197,33 @@ fn wait(
     Ok([from_server, from_child])
 }
 
-fn read_frame(mut server: &UnixStream) -> std::io::Result<serde_json::Value> {
+fn read_frame(server: &UnixStream, deadline: Instant) -> std::io::Result<serde_json::Value> {
     let mut length = [0; 4];
-    server.read_exact(&mut length)?;
+    read_until(server, &mut length, deadline)?;
     let length = u32::from_be_bytes(length) as usize;
     if length > MAX_FRAME {
         return Err(std::io::Error::other("a frame that is too large"));
     }
     let mut data = vec![0; length];
-    server.read_exact(&mut data)?;
+    read_until(server, &mut data, deadline)?;
     Ok(serde_json::from_slice(&data)?)
+}
+
+/// Fill `data`, from a server that may send it byte by byte but not for ever.
+fn read_until(mut server: &UnixStream, data: &mut [u8], deadline: Instant) -> std::io::Result<()> {
+    let mut filled = 0;
+    while filled < data.len() {
+        if Instant::now() >= deadline {
+            return Err(std::io::ErrorKind::TimedOut.into());
+        }
+        match server.read(&mut data[filled..]) {
+            Ok(0) => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// One message of the run channel, and the descriptor that came with it; empty at its end.

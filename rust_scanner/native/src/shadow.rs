@@ -18,9 +18,11 @@ const FORWARDED: [i32; 8] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2,
 /// How long the checkpoint may take to tell a status, after the run child has ended.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// For each signal that goes on to a run, the end of a pipe that it makes readable.
+pub type Signals = Vec<(i32, UnixStream)>;
+
 /// Wait for the end of a run; its exit code. A signal that ended it ends this process as well.
-pub fn shadow(channel: &OwnedFd, child: &RunChild) -> std::io::Result<u8> {
-    let mut signals = forwarded()?;
+pub fn shadow(channel: &OwnedFd, child: &RunChild, mut signals: Signals) -> std::io::Result<u8> {
     let mut announced = None;
     let mut gone = None;
     loop {
@@ -46,8 +48,8 @@ pub fn shadow(channel: &OwnedFd, child: &RunChild) -> std::io::Result<u8> {
     }
 }
 
-/// For each signal that is not ignored, the end of a pipe that it makes readable.
-fn forwarded() -> std::io::Result<Vec<(i32, UnixStream)>> {
+/// Catch the signals that are not ignored.
+pub fn forwarded() -> std::io::Result<Signals> {
     let ignored = ignored();
     let mut found = Vec::new();
     for number in FORWARDED {
@@ -115,7 +117,8 @@ fn wait(
     Ok(Ready { channel: is_ready(&fds[0]), ended })
 }
 
-fn lost(announced: Option<u8>) -> u8 {
+/// The exit code of a run whose process told none, but what it may have announced.
+pub fn lost(announced: Option<u8>) -> u8 {
     announced.unwrap_or_else(|| {
         let _ = writeln!(
             std::io::stderr(),
