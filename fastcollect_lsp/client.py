@@ -228,23 +228,21 @@ def _await_ready(connection: socket.socket, channel: socket.socket) -> Cold | _R
         if connection.fileno() in ready:
             if not reader.receive(connection):
                 return Cold("the server ended before it decided")
-            answer = reader.next_frame()
-            if answer is None:
-                continue
-            if isinstance(waiting := answer.get("waiting"), str) and turns < MAX_TURNS:
-                turns += 1
-                os.write(2, f"fastcollect: {waiting}\n".encode(errors="replace"))
-                deadline = time.monotonic() + TURN_TIMEOUT
-                continue
-            if answer.get("served") not in ("warm", "collected"):
-                return Cold(
-                    str(answer.get("reason", "the server gave no reason")),
-                    starting=bool(answer.get("starting")),
-                    record=bool(answer.get("record")),
-                    run=str(answer.get("run") or ""),
-                )
-            poll.unregister(connection)
-            accepted = True
+            while not accepted and (answer := reader.next_frame()) is not None:
+                if isinstance(waiting := answer.get("waiting"), str) and turns < MAX_TURNS:
+                    turns += 1
+                    os.write(2, f"fastcollect: {waiting}\n".encode(errors="replace"))
+                    deadline = time.monotonic() + TURN_TIMEOUT
+                    continue
+                if answer.get("served") not in ("warm", "collected"):
+                    return Cold(
+                        str(answer.get("reason", "the server gave no reason")),
+                        starting=bool(answer.get("starting")),
+                        record=bool(answer.get("record")),
+                        run=str(answer.get("run") or ""),
+                    )
+                poll.unregister(connection)
+                accepted = True
     return Cold("the checkpoint ended before the run began")
 
 

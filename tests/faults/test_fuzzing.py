@@ -145,8 +145,7 @@ def requests() -> dict[str, Any]:
     process = {
         "argv": ["/bin/pytest"], "orig_argv": ["/bin/python", "/bin/pytest"], "cwd": "/",
         "umask": 18, "env": dict(os.environ), "nice": 0, "ignored_signals": [],
-        "blocked_signals": [],
-        "rlimits": {"RLIMIT_CORE": [0, -1]}, "affinity": [0],
+        "rlimits": {"RLIMIT_CORE": [0, -1]}, "affinity": [0], "blocked_signals": [],
     }  # fmt: skip
     run = {
         **process, "sys_path": [], "identity": "{}", "streams": [stream] * 3, "key": key,
