@@ -6,11 +6,16 @@ import contextlib
 import json
 import logging
 import os
+import time
+from pathlib import Path
 
-from . import protocol
+from . import protocol, rendezvous
 from .protocol import Record
 
 log = logging.getLogger("fastcollect.records")
+
+ABANDONED_S = 60.0
+"""Seconds that nobody takes to write a record."""
 
 
 def edited_since(record: Record) -> set[str]:
@@ -24,12 +29,25 @@ def edited_since(record: Record) -> set[str]:
     return found
 
 
+def _remove_abandoned(entry: os.DirEntry[str]) -> None:
+    """What a run was writing when it was killed."""
+    with contextlib.suppress(OSError):
+        if time.time() - entry.stat().st_mtime > ABANDONED_S:
+            os.unlink(entry.path)
+
+
 def read_records(directory: os.PathLike[str]) -> list[Record]:
     """Take the records that runs have left, oldest first; what cannot be read is dropped."""
     records: list[tuple[float, Record]] = []
     with contextlib.suppress(FileNotFoundError):
+        try:
+            rendezvous.check_owned(Path(directory), allowed=0o700)
+        except rendezvous.Unsafe as error:  # a record has modules imported
+            log.warning("records not read: %s", error)
+            return []
         for entry in list(os.scandir(directory)):
             if entry.name.startswith("."):
+                _remove_abandoned(entry)
                 continue
             try:
                 with open(entry.path, "rb") as file:

@@ -127,13 +127,23 @@ def secure(directory: Path) -> None:
 
     The base directory may be readable by others where the user chose it; a server's own may not.
     """
-    base = directory.parent
-    explicit = "FASTCOLLECT_DIR" in os.environ
-    base.mkdir(mode=0o700, parents=True, exist_ok=True)
-    check_owned(base, allowed=0o755 if explicit else 0o700)
+    directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    check_base(directory.parent)
     with contextlib.suppress(FileExistsError):
         directory.mkdir(mode=0o700)
     check_owned(directory, allowed=0o700)
+
+
+def check(directory: Path) -> None:
+    """Raises Unsafe where the directory of a server is not ours alone, OSError where it is not."""
+    check_base(directory.parent)
+    check_owned(directory, allowed=0o700)
+
+
+def check_base(base: Path) -> None:
+    """Raises Unsafe where servers must not have directories below this one, OSError."""
+    check_above(base)
+    check_owned(base, allowed=0o755 if "FASTCOLLECT_DIR" in os.environ else 0o700)
 
 
 def check_owned(path: Path, allowed: int) -> None:
@@ -145,6 +155,25 @@ def check_owned(path: Path, allowed: int) -> None:
         raise Unsafe(f"{path} belongs to user {status.st_uid}")
     if stat.S_IMODE(status.st_mode) & 0o777 & ~allowed:
         raise Unsafe(f"{path} is open to others (mode {stat.S_IMODE(status.st_mode):o})")
+
+
+def check_above(path: Path) -> None:
+    """Raises Unsafe where somebody else could put another directory in the place of this one.
+
+    Whoever shares a group with the user is trusted not to, as with the project itself.
+    """
+    for above in Path(os.path.realpath(path.parent), "x").parents:
+        status = above.stat()
+        theirs = status.st_uid not in (0, os.geteuid())
+        if theirs or (status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX):
+            raise Unsafe(f"others may replace what is in {above}")
+
+
+def check_file(fd: int, path: Path) -> None:
+    """Raises Unsafe unless an open file is ours alone: somebody may have put it there."""
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink > 1:
+        raise Unsafe(f"{path} is not a file of ours alone")
 
 
 def check_peer(sock: socket.socket) -> int:
@@ -212,18 +241,35 @@ def connect(where: Place, timeout: float) -> socket.socket | None:
     return sock
 
 
+def open_log(where: Place) -> int:
+    """A descriptor to append to the log. Raises Unsafe, OSError."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    fd = os.open(where.log, flags, 0o600)
+    try:
+        check_file(fd, where.log)
+    except BaseException:
+        os.close(fd)
+        raise
+    os.set_blocking(fd, True)
+    return fd
+
+
 def acquire_lock(where: Place) -> int:
-    """Take the server's lock; the descriptor holds it for life. Raises Busy, OSError."""
+    """Take the server's lock; the descriptor holds it for life. Raises Busy, Unsafe, OSError."""
     while True:
+        secure(where.directory)  # a stopping server may have removed it just now
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(where.lock, flags, 0o600)
         try:
+            fd = os.open(where.lock, flags, 0o600)
+        except FileNotFoundError:
+            continue
+        try:
+            check_file(fd, where.lock)
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # A stopping server unlinks the file that we may have opened just before: then what we
             # locked is no longer what the next one will open.
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(fd), where.lock.stat()):
-                    return fd
+            if holds(where, fd):
+                return fd
             os.close(fd)
         except BlockingIOError:
             os.close(fd)
@@ -263,9 +309,20 @@ def read_holder(where: Place) -> dict[str, object]:
     return holder if isinstance(holder, dict) else {}
 
 
-def remove(where: Place) -> None:
-    """Remove all that a server leaves on disk; the caller holds the lock."""
-    for path in (where.socket, where.log, where.lock):
+def holds(where: Place, lock: int) -> bool:
+    """Whether a lock that is held is the one that others would find: the directory may have been
+    removed."""
+    try:
+        return os.path.samestat(os.fstat(lock), where.lock.lstat())
+    except OSError:
+        return False
+
+
+def remove(where: Place, lock: int) -> None:
+    """Remove all that a server leaves on disk, if `lock` is what holds the place; it goes last."""
+    if not holds(where, lock):
+        return
+    for path in (where.socket, where.log):
         with contextlib.suppress(OSError):
             path.unlink()
     with contextlib.suppress(OSError):
@@ -274,5 +331,6 @@ def remove(where: Place) -> None:
         where.records.rmdir()
     forget_commands(where)
     with contextlib.suppress(OSError):
+        where.lock.unlink()
         where.directory.rmdir()
         where.directory.parent.rmdir()

@@ -11,6 +11,7 @@ import os
 import secrets
 import signal
 import socket
+import stat
 import sys
 import threading
 import time
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import __version__, client, natively, protocol, rendezvous
 from .freshness import Freshness
+from .ground import Ground
 from .link import next_frame
 from .protocol import Hello, NativeRequest, RunRequest
 from .records import read_records
@@ -39,6 +41,10 @@ END_TIMEOUT = 10.0
 """Seconds after which a server that was told to stop is gone, whatever holds it up."""
 QUIET_TIMEOUT = 3.0
 """Seconds for a run that has just told its caller its status to be gone."""
+GROUND_INTERVAL = 5.0
+"""Seconds between looks at whether the project and the installation are still there."""
+ACCEPT_PAUSE = 0.2
+"""Seconds until the next try where a connection could not be accepted."""
 LOCK_ATTEMPTS = 20
 """Tries to get the lock, 50 ms apart: a probe for it holds it for a moment."""
 
@@ -63,6 +69,7 @@ class Server:
         self._runs: Runs | None = None
         self._following: Following | None = None
         self._farewells: list[socket.socket] = []
+        self._ground = Ground.of(place)
 
     def _note_command(self, request: RunRequest) -> None:
         try:
@@ -77,10 +84,14 @@ class Server:
             loop.add_signal_handler(number, self._stopping.set)
         listener.setblocking(False)
         self.freshness = Freshness(self.place.root, self.warm)
-        self._spawn(self.warm.work())
-        self._spawn(self.freshness.work())
-        self._spawn(self._accept(listener))
-        self._spawn(self._watch_idle())
+        for work in (
+            self.warm.work(),
+            self.freshness.work(),
+            self._accept(listener),
+            self._watch_idle(),
+            self._watch_ground(),
+        ):
+            self._spawn(work).add_done_callback(self._lost)
         self.read_records()
         await self._stopping.wait()
         await self._end()
@@ -105,15 +116,29 @@ class Server:
         await self.freshness.close()
         await self.warm.end()
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a task of the server failed", exc_info=error)
+
+    def _lost(self, task: asyncio.Task[None]) -> None:
+        """Without one of its lasting tasks it is of no use: the next run starts another server."""
+        if not task.cancelled():
+            log.error("stopping: a part of the server has ended")
+            self._stopping.set()
+
+    async def _watch_ground(self) -> None:
+        """Stop when what this server stands on is gone: nobody would ever find it again."""
+        while (gone := await asyncio.to_thread(self._ground.gone)) is None:
+            await asyncio.sleep(GROUND_INTERVAL)
+        log.info("stopping: %s", gone)
+        self._stopping.set()
 
     async def _watch_idle(self) -> None:
         while True:
@@ -128,7 +153,12 @@ class Server:
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            sock, _ = await loop.sock_accept(listener)
+            try:
+                sock, _ = await loop.sock_accept(listener)
+            except OSError as error:  # no descriptor is left, or no memory: it may be soon
+                log.warning("a client was not let in: %s", error)
+                await asyncio.sleep(ACCEPT_PAUSE)
+                continue
             self._spawn(self._serve(sock))
 
     async def _serve(self, sock: socket.socket) -> None:
@@ -150,6 +180,9 @@ class Server:
             log.info("a client said nothing for %.0f s", protocol.HANDSHAKE_TIMEOUT)
         except (OSError, protocol.ProtocolError) as error:
             log.info("a client was dropped: %s", error)
+        except (ValueError, OverflowError) as error:
+            # Of the right types, and still nothing that a caller of ours would send.
+            log.warning("a client was dropped: %r", error)
         finally:
             self.clients -= 1
             self._used = time.monotonic()
@@ -161,9 +194,10 @@ class Server:
     ) -> None:
         if hello.version != __version__ and hello.kind != "stop":
             # The newer installation wins: this server was started by one that is gone.
-            log.info("a client of version %s came: stopping", hello.version)
-            await _send(sock, {"served": "cold", "reason": f"the server was v{__version__}"})
-            self._stopping.set()
+            await self._step_aside(sock, f"the server was v{__version__}")
+            return
+        if hello.kind != "stop" and (gone := await asyncio.to_thread(self._ground.gone)):
+            await self._step_aside(sock, gone)
             return
         if hello.kind in ("run", "native", "recall"):
             await self._run(sock, reader, hello.kind)
@@ -187,13 +221,22 @@ class Server:
         else:
             raise protocol.ProtocolError(f"unknown kind {hello.kind!r}")
 
+    async def _step_aside(self, sock: socket.socket, reason: str) -> None:
+        """Make room for another server, which whoever comes next will start."""
+        log.info("stopping: %s", reason)
+        self._stopping.set()
+        await _send(sock, {"served": "cold", "reason": reason})
+
     async def _warmed(self) -> None:
         """Wait until all is warm, of the files as they are now."""
         await self.warm.warming.idle.wait()
         await self.freshness.look()
         await self.warm.warming.idle.wait()
-        if await self.warm.quiet(QUIET_TIMEOUT):  # sessions are not collected while a run goes on
-            await self.warm.sessions.idle.wait()
+        sessions = self.warm.sessions.idle
+        while not sessions.is_set() and await self.warm.quiet(QUIET_TIMEOUT):
+            # A run that begins meanwhile, an editor's say, has them wait: at a breakpoint, long.
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(sessions.wait(), QUIET_TIMEOUT)
 
     async def _run(self, sock: socket.socket, reader: protocol.FrameReader, kind: str) -> None:
         message = await asyncio.wait_for(next_frame(sock, reader), protocol.HANDSHAKE_TIMEOUT)
@@ -385,29 +428,40 @@ async def _lock(place: Place) -> int | None:
 async def serve(root: str) -> int:
     """Be the server of a root, unless another one is. The exit status of the process."""
     place = rendezvous.place(root)
-    rendezvous.secure(place.directory)
     lock = await _lock(place)
     if lock is None:
+        log.info("another server is there already")
         return 0
-    rendezvous.write_holder(
-        lock,
-        {
-            "pid": os.getpid(),
-            "id": secrets.token_hex(8),
-            "started": time.time(),
-            "version": __version__,
-            "root": root,
-        },
-    )
-    listener = rendezvous.listen(place)
-    log.info("serving %s with %s as pid %d", root, place.interpreter, os.getpid())
     try:
-        with listener:
+        rendezvous.write_holder(
+            lock,
+            {
+                "pid": os.getpid(),
+                "id": secrets.token_hex(8),
+                "started": time.time(),
+                "version": __version__,
+                "root": root,
+            },
+        )
+        with rendezvous.listen(place) as listener:
+            _reopen_log(place)
+            log.info("serving %s with %s as pid %d", root, place.interpreter, os.getpid())
             await Server(place).run(listener)
     finally:
-        rendezvous.remove(place)
+        rendezvous.remove(place, lock)
         os.close(lock)
     return 0
+
+
+def _reopen_log(place: Place) -> None:
+    """Another server that has just stopped may have taken our log away with its own."""
+    with contextlib.suppress(OSError, rendezvous.Unsafe):
+        state = os.fstat(sys.stderr.fileno())
+        if stat.S_ISREG(state.st_mode) and state.st_nlink == 0:
+            fd = rendezvous.open_log(place)
+            for number in (1, 2):
+                os.dup2(fd, number)
+            os.close(fd)
 
 
 def main() -> int:

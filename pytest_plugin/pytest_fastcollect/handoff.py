@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -126,9 +127,15 @@ def leave_record(place: Place, record: Record) -> None:
     """
     rendezvous.secure(place.directory)
     place.records.mkdir(mode=0o700, exist_ok=True)
+    rendezvous.check_owned(place.records, allowed=0o700)
     name = f"{secrets.token_hex(8)}.json"
     partial = place.records / f".{name}"
     fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with open(fd, "w", encoding="ascii") as file:
-        json.dump(protocol.to_json(record), file)
-    os.replace(partial, place.records / name)
+    try:
+        with open(fd, "w", encoding="ascii") as file:
+            json.dump(protocol.to_json(record), file)
+        os.replace(partial, place.records / name)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise

@@ -237,6 +237,6 @@ def test_remove_leaves_nothing(place: Place) -> None:
     place.log.write_text("")
     held = rendezvous.acquire_lock(place)
     rendezvous.listen(place).close()
-    rendezvous.remove(place)
+    rendezvous.remove(place, held)
     os.close(held)
     assert not place.directory.parent.exists()
