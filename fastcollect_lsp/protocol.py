@@ -118,9 +118,12 @@ class FrameReader:
             raise ProtocolError("a frame that is not a JSON object")
         return message
 
-    def take_fds(self) -> list[int]:
-        """The descriptors received so far; the caller owns them now."""
-        fds, self._fds = self._fds, []
+    def take_fds(self, count: int | None = None) -> list[int]:
+        """The first `count` of the descriptors received so far, or all; the caller owns them now.
+
+        What follows them belongs to a frame that has not been taken yet.
+        """
+        fds, self._fds = self._fds[:count], [] if count is None else self._fds[count:]
         return fds
 
     @property

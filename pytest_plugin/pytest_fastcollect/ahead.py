@@ -266,7 +266,7 @@ class Ahead:
             terminal.find(become.fds)
             self._descriptors.take_over(become.fds)
             self._take_environ(request)
-            run_child.rename_thread()
+            run_child.rename_process()
             run_child.commit(channel)
         except run_child.Refused as refused:
             with contextlib.suppress(OSError):

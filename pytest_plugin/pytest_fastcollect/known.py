@@ -41,6 +41,7 @@ QUIET_AT_EXIT = frozenset(("numpy", "pandas"))
 
 HARMLESS_QUESTIONS = frozenset(
     (
+        ("execnet", "its process id"),  # PROCESS_IDS
         ("opentelemetry.context", "random bytes"),  # keys, unique in their process
         ("joblib", "its process id"),  # names of files and semaphores that it makes later
         ("psutil", "its process id"),  # whether /proc has a file for every process
@@ -50,6 +51,9 @@ HARMLESS_QUESTIONS = frozenset(
 )
 """(library or module of one, what it asks for at import) where the answer may be that of the
 checkpoint: it is not left to each run for that. What the project itself asks for always counts."""
+
+PROCESS_IDS = (("execnet.gateway_base", "pid"),)
+"""(module, its attribute) that holds the id of the process since the import: set in each run."""
 
 STARTUP_VARIABLES = (
     # the dynamic linker, the C library, the interpreter

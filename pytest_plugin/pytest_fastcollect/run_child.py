@@ -23,6 +23,7 @@ from fastcollect_lsp import protocol
 from fastcollect_lsp.protocol import RunRequest, Stream
 
 from . import bytecode, lifetime, terminal
+from .known import PROCESS_IDS
 from .stash import Stash
 
 
@@ -175,13 +176,17 @@ def _streams(streams: list[Stream | None]) -> None:
     # The main thread remembers the stream that it was started with (`Thread.__init__`).
     thread: Any = threading.main_thread()
     thread._stderr = sys.stderr
-    rename_thread()
+    rename_process()
 
 
-def rename_thread() -> None:
-    """Before Python 3.13 the main thread remembers the number of the one that forked it."""
+def rename_process() -> None:
+    """Put right who remembers the number of the process that was forked, as the main thread does
+    before Python 3.13."""
     thread: Any = threading.main_thread()
     thread._set_native_id()
+    for name, attribute in PROCESS_IDS:
+        if name in sys.modules:
+            setattr(sys.modules[name], attribute, os.getpid())
 
 
 def _open_stream(fd: int, name: str, stream: Stream) -> TextIO:

@@ -127,6 +127,9 @@ class Entry:
     spec: _Spec | None = None
     used: bool = False
     """Handed out already: whoever takes it out of `sys.modules` wants it executed again."""
+    package: dict[str, Any] | None = None
+    """The namespace that gets this submodule as an attribute when it is imported; None where the
+    package imports it itself."""
 
 
 def _namespace(module: Any) -> dict[str, Any] | None:
@@ -222,11 +225,27 @@ class Stash(importlib.abc.Loader):
 
     def hide(self) -> None:
         """In the run child: nothing of this has been imported yet."""
+        self._unbind()
         for entry in reversed(self.entries):
             if sys.modules.get(entry.name) is entry.module:
                 del sys.modules[entry.name]
             if entry.effects is not None:
                 entry.effects.undo_builtins()
+
+    def _unbind(self) -> None:
+        """`from package import module` imports nothing where the package has that attribute."""
+        for index, entry in enumerate(self.entries):
+            package, _, name = entry.name.rpartition(".")
+            namespace = _namespace(sys.modules.get(package)) if package else None
+            if namespace is None or namespace.get(name) is not entry.module:
+                continue
+            imports_it = any(
+                index < other and self._belongs(entry, self.entries[other])
+                for other in self._by_name.get(package, ())
+            )
+            if not imports_it:
+                entry.package = namespace
+                del namespace[name]
 
     def install(self) -> None:
         """In the run child: let imports find what has been executed already.
@@ -341,6 +360,8 @@ class Stash(importlib.abc.Loader):
     def _activate(self, entry: Entry, hook: AssertionRewritingHook) -> None:
         entry.used = True
         module = entry.module
+        if entry.package is not None:
+            entry.package[entry.name.rpartition(".")[2]] = module
         if entry.name in sys.modules and sys.modules[entry.name] is module and not entry.effects:
             if entry.spec is not None and type(module) is types.ModuleType:
                 module.__spec__ = entry.spec

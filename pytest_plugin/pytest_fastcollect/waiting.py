@@ -66,7 +66,7 @@ class Checkpoint:
         self.interpreter = interpreter
         self.output = b""
         """What the session that was collected ahead of time here has printed."""
-        self._reader = protocol.FrameReader(protocol.MAX_CONTROL_FRAME)
+        self._reader = _reader()
         self._runs: dict[int, _Run] = {}
 
     def tell(self, **message: Any) -> None:
@@ -110,14 +110,15 @@ class Checkpoint:
             if do == "grow":
                 became: Grow | Collect | Describe | Become | None = self._fork_grow(message)
             elif do == "collect":
-                became = self._fork_collect(message, self._reader.take_fds())
+                became = self._fork_collect(message, self._reader.take_fds(3))
             elif do == "describe":
-                became = self._fork_describe(message, self._reader.take_fds())
+                became = self._fork_describe(message, self._reader.take_fds(1))
             elif do == "printed":
                 self.output = base64.b64decode(message["output"])
                 became = None
             elif do == "run":
-                became = self._fork_run(message, self._reader.take_fds(), poll)
+                fds = self._reader.take_fds(protocol.RUN_FDS)
+                became = self._fork_run(message, fds, poll)
             else:
                 became = None
             if became is not None:
@@ -191,7 +192,9 @@ class Checkpoint:
             if run.pidfd >= 0:
                 os.close(run.pidfd)
         self._runs.clear()
-        self._reader = protocol.FrameReader(protocol.MAX_CONTROL_FRAME)
+        for fd in self._reader.take_fds():  # of a run that was asked for right behind this
+            os.close(fd)
+        self._reader = _reader()
 
     def grow(self, grow: Grow) -> None:
         """Execute the plan; ends the process at a barrier, or if it was only a probe."""
@@ -309,6 +312,11 @@ class Checkpoint:
                     return  # not begun, or over: it ends by itself
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(run.pid, signal.SIGKILL)
+
+
+def _reader() -> protocol.FrameReader:
+    """For messages of the server's: of one, and of the next that has come with its end."""
+    return protocol.FrameReader(protocol.MAX_CONTROL_FRAME, 2 * protocol.RUN_FDS)
 
 
 def _wait(pid: int) -> int:

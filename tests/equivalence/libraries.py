@@ -589,6 +589,16 @@ OTHERS = {
         """,
         needs=("joblib",),
     ),
+    "execnet": Use(
+        """\
+        import os
+        import execnet.gateway_base
+        """,
+        """\
+        def test_it(): assert execnet.gateway_base.pid == os.getpid()
+        """,
+        needs=("execnet",),
+    ),
     "opentelemetry": Use(
         """\
         from opentelemetry import context, trace

@@ -427,3 +427,20 @@ def test_nothing_appears_in_the_directory_for_temporary_files(
     bench.wait_until_warm()
     assert "collected" in bench.checkpoint_pids()
     assert tmp_path.stat().st_mtime_ns == before
+
+
+def test_plugin_that_remembers_its_process(project: MakeProject) -> None:
+    """execnet, for pytest-xdist: its number is that of each run."""
+    pytest.importorskip("xdist")
+    bench = project(
+        {
+            "test_a.py": SLOW + "import os, execnet.gateway_base as base\n"
+            "def test_a(): assert base.pid == os.getpid()\n"
+        }
+    )
+    options = bench.extra_env["PYTEST_ADDOPTS"].replace("-p no:xdist.looponfail", "")
+    bench.extra_env["PYTEST_ADDOPTS"] = options.replace("-p no:xdist", "")
+    for args in ((), ("-n", "0")):
+        served, differences = third(bench, *args)
+        assert served["served"] == "collected", served
+        assert not differences, differences[-1]
