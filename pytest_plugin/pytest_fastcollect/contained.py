@@ -93,6 +93,30 @@ def imported_names(source: bytes) -> set[str]:
     return found
 
 
+def imported_at_once(source: bytes, package: str) -> frozenset[str]:
+    """Modules that a module of that package may import when it is executed, by their full names."""
+    try:
+        waiting: list[ast.AST] = [ast.parse(source)]
+    except (SyntaxError, ValueError, RecursionError):
+        return frozenset()
+    found: set[str] = set()
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            continue
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1]
+            base = ".".join(
+                [*(above if node.level else []), *([node.module] if node.module else [])]
+            )
+            found.add(base)
+            found.update(f"{base}.{alias.name}" for alias in node.names)
+        waiting.extend(ast.iter_child_nodes(node))
+    return frozenset(found)
+
+
 class _Names:
     """What the names of a module stand for so far: what was imported, or "" for its own."""
 

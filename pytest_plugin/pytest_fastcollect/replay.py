@@ -29,7 +29,7 @@ from fastcollect_lsp.protocol import Segment
 from .audit import Audit, Forbidden, Observed
 from .checks import Checks, Unattributed
 from .comparison import Comparison
-from .contained import imported_names, keeps_to_itself
+from .contained import imported_at_once, imported_names, keeps_to_itself
 from .finding import Finder
 from .generators import Draws, seed_again, unseeded
 from .importing import Starts, filter_warnings, import_file, import_system, path_with_root
@@ -209,6 +209,8 @@ class Replay:
         self._comparison.plugins(segment, modules)
         self._comparison.environ(segment, self._reads.names)
         added = self._stash.add(modules, self._starts.starts, index, segment.path)
+        if segment.path is None:
+            _note_imports(added)
         self._keep(index, added, effects, caught)
         self._stash.path = effects.path_after if segment.path is not None and not shallow else None
 
@@ -381,6 +383,16 @@ class Replay:
             for directory in peek(entry.module, "__path__") or ():
                 if isinstance(directory, str):
                     self.report.directories.add(directory)
+
+
+def _note_imports(added: Sequence[Entry]) -> None:
+    for entry in added:
+        if entry.origin is None or not entry.origin.endswith(".py"):
+            continue
+        is_package = os.path.basename(entry.origin) == "__init__.py"
+        package = entry.name if is_package else entry.name.rpartition(".")[0]
+        with contextlib.suppress(OSError):
+            entry.imports = imported_at_once(Path(entry.origin).read_bytes(), package)
 
 
 def _failed(error: BaseException) -> str:

@@ -127,6 +127,9 @@ class Entry:
     spec: _Spec | None = None
     used: bool = False
     """Handed out already: whoever takes it out of `sys.modules` wants it executed again."""
+    imports: frozenset[str] = frozenset()
+    """What its execution may import: known where modules were executed one by one, by their names,
+    so that what one of them imports had begun before it."""
     package: dict[str, Any] | None = None
     """The namespace that gets this submodule as an attribute when it is imported; None where the
     package imports it itself."""
@@ -316,7 +319,24 @@ class Stash(importlib.abc.Loader):
         first = index
         while first > 0 and self._belongs(self.entries[first - 1], entry):
             first -= 1
-        return [candidate for candidate in self.entries[first:index] if not candidate.used]
+        nested = self._brought(first, entry) if entry.imports else []
+        return [*nested, *(one for one in self.entries[first:index] if not one.used)]
+
+    def _brought(self, end: int, entry: Entry) -> list[Entry]:
+        """Of the entries before `end`, what the execution of this one imports; of that, and so on:
+        what a module imports completes before it."""
+        found: list[Entry] = []
+        wanted = set(entry.imports)
+        for index in range(end - 1, -1, -1):
+            candidate = self.entries[index]
+            if candidate.step != entry.step:
+                break
+            is_package = any(name.startswith(candidate.name + ".") for name in wanted)
+            if not candidate.used and (is_package or candidate.name in wanted):
+                found.append(candidate)
+                wanted |= candidate.imports
+        found.reverse()
+        return found
 
     def _natural_spec(
         self, hook: AssertionRewritingHook, name: str, path: Sequence[str | bytes] | None

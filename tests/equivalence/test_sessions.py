@@ -430,17 +430,20 @@ def test_nothing_appears_in_the_directory_for_temporary_files(
 
 
 def test_plugin_that_remembers_its_process(project: MakeProject) -> None:
-    """execnet, for pytest-xdist: its number is that of each run."""
+    """execnet, for pytest-xdist: its number is that of each run. What a plugin imports is there as
+    soon as the plugin is, though it was executed ahead by names of its own."""
     pytest.importorskip("xdist")
     bench = project(
         {
-            "test_a.py": SLOW + "import os, execnet.gateway_base as base\n"
+            "test_a.py": SLOW + "import os, sys\n"
+            "print(*sorted(name for name in sys.modules if name[:5] in ('xdist', 'execn')))\n"
+            "import execnet.gateway_base as base\n"
             "def test_a(): assert base.pid == os.getpid()\n"
         }
     )
     options = bench.extra_env["PYTEST_ADDOPTS"].replace("-p no:xdist.looponfail", "")
     bench.extra_env["PYTEST_ADDOPTS"] = options.replace("-p no:xdist", "")
-    for args in ((), ("-n", "0")):
+    for args in (("-s",), ("-n", "0")):
         served, differences = third(bench, *args)
         assert served["served"] == "collected", served
         assert not differences, differences[-1]
