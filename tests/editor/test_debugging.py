@@ -83,7 +83,7 @@ async def test_debug_by_command(bench: SmallBench) -> None:
         debugger = Debugger(*await asyncio.open_connection(found["host"], found["port"]))
         debugger.send("initialize", adapterID="test")
         await debugger.wait_for("response", "initialize")
-        debugger.send("attach")
+        debugger.send("attach", justMyCode=True)
         await debugger.wait_for("event", "initialized")
         debugger.send("configurationDone")
         seen = await follow(client, found["runId"])
