@@ -190,3 +190,17 @@ async def test_two_interpreters(kept: SmallBench, tmp_path: Path) -> None:
             assert seen.states == {"test_passes": "passed"}
         assert len(pids) == 2
     subprocess.run([python, "-m", "fastcollect_lsp", "stop"], cwd=kept.root, env=kept.env)
+
+
+async def test_packages_that_are_missing(make: Make, tmp_path: Path) -> None:
+    hide = 'import sys\nsys.modules.update({"coverage": None, "debugpy": None})\n'
+    (tmp_path / "sitecustomize.py").write_text(hide)
+    bench = make(FILES, PYTHONPATH=str(tmp_path))
+    async with lsp(bench) as client:
+        for kind, package in (("debug", "debugpy"), ("coverage", "coverage")):
+            params: Plain = {"runId": kind, "kind": kind, "include": [f"{NAME}::test_passes"]}
+            refused = await refusal(client, "fastcollect/runTests", params)
+            said = f"{package} is not installed in this environment: pip install {package}"
+            assert (refused.code, refused.message) == (REQUEST_FAILED, said)
+        _, seen = await run(client, include=[f"{NAME}::test_passes"])
+        assert seen.states == {"test_passes": "passed"}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import orjson
 import pytest
 from editor_client import RefusedError
 from runs_client import Make, lsp, run
@@ -59,3 +62,33 @@ async def test_coverage(make: Make, args: list[str]) -> None:
         assert executed == {1: True, 2: True, 3: False, 7: False}  # not what importing executes
         with pytest.raises(RefusedError, match="no coverage of a run 'x'"):
             await client.request("fastcollect/coverage", {"runId": "x"})
+
+
+@pytest.mark.long
+async def test_equal_to_pytest_cov(make: Make, tmp_path: Path) -> None:
+    """Line by line and branch by branch, under the project's own configuration."""
+    pytest.importorskip("pytest_cov")
+    ini = "[run]\nomit = test_*\n[report]\nexclude_also = return -1\n"
+    bench = make({**COVERED, ".coveragerc": ini}, PYTEST_ADDOPTS="-p no:asyncio -p no:xdist")
+    report = tmp_path / "report.json"
+    args = ("--cov=.", "--cov-branch", f"--cov-report=json:{report}")
+    assert bench.cold(*args).exit == 0
+    wanted = orjson.loads(report.read_bytes())["files"]["covered.py"]
+    async with lsp(bench) as client:
+        await run(client, "v", kind="coverage")
+        uri = (bench.root / "covered.py").as_uri()
+        params = {"runId": "v", "uri": uri}
+        (file,) = (await client.request("fastcollect/coverage", params))["files"]
+    lines = {line["line"] + 1: line["executed"] for line in file["lines"]}
+    assert [n for n, executed in lines.items() if executed] == wanted["executed_lines"]
+    assert [n for n, executed in lines.items() if not executed] == wanted["missing_lines"]
+    branches = [branch["executed"] for line in file["lines"] for branch in line["branches"]]
+    summary = wanted["summary"]
+    assert (branches.count(True), len(branches)) == (
+        summary["covered_branches"],
+        summary["num_branches"],
+    )
+    assert file["statements"] == {
+        "covered": summary["covered_lines"],
+        "total": summary["num_statements"],
+    }

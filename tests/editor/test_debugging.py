@@ -47,8 +47,9 @@ class Debugger:
 
 async def test_debug_stops_at_a_breakpoint(bench: SmallBench) -> None:
     pytest.importorskip("debugpy")
+    include = ["test_states.py::test_fails"]
+    await asyncio.to_thread(bench.warm_up, *include)
     async with lsp(bench) as client:
-        include = ["test_states.py::test_fails"]
         params = {"runId": "d", "kind": "debug", "include": include}
         answer = await client.request("fastcollect/runTests", params)
         address = answer["debug"]
@@ -67,11 +68,13 @@ async def test_debug_stops_at_a_breakpoint(bench: SmallBench) -> None:
         frames = (await debugger.wait_for("response", "stackTrace"))["body"]["stackFrames"]
         assert (frames[0]["name"], frames[0]["line"]) == ("test_fails", 9)
         debugger.send("continue", threadId=thread)
+        assert answer["served"] == "warm"
         seen = await follow(client, "d")
         assert seen.states == {"test_fails": "failed"}
         await debugger.close()
 
 
+@pytest.mark.long
 async def test_debug_by_command(bench: SmallBench) -> None:
     """For clients that are no debuggers: they are told where one can be attached."""
     pytest.importorskip("debugpy")

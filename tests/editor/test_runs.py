@@ -283,6 +283,45 @@ async def test_states_that_plugins_make(make: Make, distributed: bool) -> None:
         assert "expected" not in seen.failure("test_compared_before")
 
 
+ENDS = {
+    "test_ends.py": f"""\
+        import {SLOW}
+        from dataclasses import dataclass
+        import pytest
+
+        @dataclass
+        class Point:
+            x: int
+            y: int
+
+        def test_texts():
+            assert "one\\ntwo" == "one\\nthree"
+
+        def test_objects():
+            assert Point(1, 2) == Point(1, 3)
+
+        def test_exits():
+            pytest.exit("enough", returncode=7)
+
+        def test_never(): ...
+        """,
+}
+
+
+async def test_exit_and_both_sides(make: Make) -> None:
+    bench = make(ENDS)
+    bench.warm_up("--collect-only")
+    async with lsp(bench) as client:
+        answer, seen = await run(client)
+        assert answer["served"] == "warm"
+        assert seen.states == {"test_texts": "failed", "test_objects": "failed"}
+        assert seen.of("ended")[0]["exit"] == bench.cold().exit == 7
+        texts, objects = seen.failure("test_texts"), seen.failure("test_objects")
+        assert (texts["actual"], texts["expected"]) == ("one\ntwo", "one\nthree")
+        assert (objects["actual"], objects["expected"]) == ("Point(x=1, y=2)", "Point(x=1, y=3)")
+        assert [frame["label"] for frame in objects["stack"]] == ["test_objects"]
+
+
 @pytest.mark.long
 async def test_no_cancel_leaves_anything(make: Make) -> None:
     """At random moments, from before pytest is there until after the last test."""
