@@ -42,13 +42,19 @@ def command(pytest: Sequence[str], data: Path) -> list[str]:
 
     pytest-cov would measure a second time: where it is installed, it is told to stay out.
     """
-    if importlib.util.find_spec("coverage") is None:
+    if not _is_installed("coverage"):
         raise Missing("coverage is not installed in this environment: pip install coverage")
     python, *rest = pytest
     args = ["-m", "coverage", "run", "--branch", f"--data-file={data}", *rest]
-    if importlib.util.find_spec("pytest_cov") is not None:
+    if _is_installed("pytest_cov"):
         args.append("--no-cov")
     return [python, *args]
+
+
+def _is_installed(package: str) -> bool:
+    """A folder of that name, left behind by what was uninstalled, is none: it has no file."""
+    spec = importlib.util.find_spec(package)
+    return spec is not None and spec.origin is not None
 
 
 def new_data_file() -> Path:
