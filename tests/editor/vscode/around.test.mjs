@@ -14,6 +14,19 @@ const PYTHON_EXTENSION = {
   code: "exports.activate = () => undefined;",
 };
 
+const FIXTURES = `import pytest
+
+
+@pytest.fixture(scope="session")
+def basket():
+    """Tea and milk."""
+    return ["tea", "milk"]
+`;
+
+const BASKET = `def test_basket(basket):
+    assert basket
+`;
+
 /** Writes a wheel that makes what one environment has importable in another; arguments: where, and from where. */
 const WHEEL = `
 import sys, zipfile
@@ -64,6 +77,18 @@ journey(
       await window.rowIn("test_total", "Passed").waitFor();
       await window.notRunning();
       assert.equal(await window.rowIn("test_half", "Passed").count(), 0);
+    });
+
+    await step("from the name of a fixture to its definition", async () => {
+      await project.write("tests/conftest.py", FIXTURES);
+      await project.write("tests/test_basket.py", BASKET);
+      await window.openFile("test_basket.py");
+      await window.goToLine(2);
+      await window.page.keyboard.press("End"); // behind the name
+      await window.command("Show or Focus Hover");
+      await window.page.locator(".monaco-hover", { hasText: "Tea and milk." }).waitFor();
+      await window.command("Go to Definition");
+      await window.page.locator('.tab.active[data-resource-name="conftest.py"]').waitFor();
     });
 
     await step("the walkthrough", async () => {

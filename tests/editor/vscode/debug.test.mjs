@@ -41,6 +41,8 @@ journey("debug", async ({ project, codeServer, step, watch }) => {
     await window.clickInRow("test_positive", "testing-debug-icon");
     await window.page.locator(".debug-toolbar").waitFor();
     await window.page.locator(".codicon-debug-breakpoint-stackframe, .codicon-debug-stackframe").first().waitFor();
+    const variables = window.page.locator(".debug-variables .monaco-list-row");
+    await variables.filter({ hasText: /^n\s*=\s*5/ }).waitFor();
   });
 
   await step("the session ends with the run", async () => {

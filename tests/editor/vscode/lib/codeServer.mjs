@@ -18,6 +18,7 @@ const USER_SETTINGS = {
   "editor.wordBasedSuggestions": "off",
   "extensions.ignoreRecommendations": true,
   "git.enabled": false,
+  "remote.autoForwardPorts": false,
   "telemetry.telemetryLevel": "off",
   "testing.automaticallyOpenTestResults": "neverOpen",
   "workbench.startupEditor": "none",
