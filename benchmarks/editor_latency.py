@@ -229,8 +229,7 @@ async def runs(env: dict[str, str], root: Path, tests: list[str], rounds: int = 
 
 
 PLAIN = "asyncio pytest_lsp pytest-lsp hypothesispytest rerunfailures xdist xdist.looponfail"
-"""Plugins of the environment for development, some of which begin what no session can be collected
-with ahead of time (execnet asks for its process id)."""
+"""Plugins of the environment for development, which most projects do not have all of."""
 
 
 async def runs_of_our_own(env: dict[str, str]) -> None:
