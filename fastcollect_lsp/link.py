@@ -31,7 +31,7 @@ class Link:
         self.closed = asyncio.Event()
         self._sock = sock
         self._loop = asyncio.get_running_loop()
-        self._reader = protocol.FrameReader(protocol.MAX_CONTROL_FRAME, max_fds=1)
+        self._reader = protocol.FrameReader(protocol.MAX_CONTROL_FRAME, protocol.CONTROL_FDS)
         self._expected: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._sending = asyncio.Lock()
         self._blocked: asyncio.Future[None] | None = None
@@ -43,7 +43,7 @@ class Link:
             alive = self._reader.receive(self._sock)
             while (message := self._reader.next_frame()) is not None:
                 if message.get("event") == "grown":
-                    self._grown(message, self._reader.take_fds())
+                    self._grown(message, self._reader.take_fds(1))
                 else:
                     self.on_message(message)
         except BlockingIOError:

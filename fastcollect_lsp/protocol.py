@@ -25,6 +25,8 @@ MAX_INHERITED = 250
 """Descriptors beyond the standard ones that a run can take over (Linux: 253 in one message)."""
 RUN_FDS = 4
 """Descriptors that travel with a run request: stdin, stdout, stderr, run channel."""
+CONTROL_FDS = 2 * RUN_FDS
+"""Descriptors that may have arrived on a private pipe: of one frame, and of the next."""
 
 _HEADER = struct.Struct(">I")
 _T = TypeVar("_T")
@@ -119,11 +121,12 @@ class FrameReader:
         return message
 
     def take_fds(self, count: int | None = None) -> list[int]:
-        """The first `count` of the descriptors received so far, or all; the caller owns them now.
+        """The first `count` descriptors received so far, or all; the caller owns them now.
 
-        What follows them belongs to a frame that has not been taken yet.
+        With a frame come its own, but those of the next one may have arrived already.
         """
-        fds, self._fds = self._fds[:count], [] if count is None else self._fds[count:]
+        count = len(self._fds) if count is None else count
+        fds, self._fds = self._fds[:count], self._fds[count:]
         return fds
 
     @property

@@ -117,8 +117,7 @@ class Checkpoint:
                 self.output = base64.b64decode(message["output"])
                 became = None
             elif do == "run":
-                fds = self._reader.take_fds(protocol.RUN_FDS)
-                became = self._fork_run(message, fds, poll)
+                became = self._fork_run(message, self._reader.take_fds(protocol.RUN_FDS), poll)
             else:
                 became = None
             if became is not None:
@@ -192,7 +191,7 @@ class Checkpoint:
             if run.pidfd >= 0:
                 os.close(run.pidfd)
         self._runs.clear()
-        for fd in self._reader.take_fds():  # of a run that was asked for right behind this
+        for fd in self._reader.take_fds():  # of a caller that comes next, in our parent
             os.close(fd)
         self._reader = _reader()
 
@@ -315,8 +314,7 @@ class Checkpoint:
 
 
 def _reader() -> protocol.FrameReader:
-    """For messages of the server's: of one, and of the next that has come with its end."""
-    return protocol.FrameReader(protocol.MAX_CONTROL_FRAME, 2 * protocol.RUN_FDS)
+    return protocol.FrameReader(protocol.MAX_CONTROL_FRAME, protocol.CONTROL_FDS)
 
 
 def _wait(pid: int) -> int:

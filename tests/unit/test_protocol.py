@@ -237,3 +237,25 @@ def test_nonsense_is_refused_as_such(nonsense: Any) -> None:
     for parse in (protocol.parse_hello, protocol.parse_run_request, protocol.parse_record):
         with pytest.raises(ProtocolError):
             parse(nonsense)
+
+
+def test_descriptors_of_the_next_frame(pair: Pair) -> None:
+    """They may arrive with the end of a frame that has some of its own."""
+    ours, theirs = pair
+    reader = FrameReader(max_fds=4)
+    with descriptors(1) as first, open("/dev/zero") as second:
+        data = protocol.encode({"a": 1})
+        ours.sendmsg(
+            [data[:3]], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", first[0]))]
+        )
+        assert reader.receive(theirs)
+        ours.sendall(data[3:])
+        protocol.send(ours, {"b": 2}, (second.fileno(),))
+        assert protocol.receive(theirs, reader) == {"a": 1}
+        assert protocol.receive(theirs, reader) == {"b": 2}
+        taken = [reader.take_fds(1), reader.take_fds(1), reader.take_fds()]
+        assert [len(each) for each in taken] == [1, 1, 0]
+        devices = [os.fstat(fd).st_rdev for each in taken for fd in each]
+        assert devices == [os.stat(name).st_rdev for name in (os.devnull, "/dev/zero")]
+        for fd in taken[0] + taken[1]:
+            os.close(fd)
