@@ -22,6 +22,8 @@ from pathlib import Path
 
 from .digest import blake2b
 
+MAX_COMMANDS = 100
+"""Commands, of all projects, whose servers are known without their roots."""
 _SUN_PATH_MAX = 107 if sys.platform == "linux" else 103
 
 
@@ -110,6 +112,9 @@ def note_command(where: Place, argv: Sequence[str], cwd: str) -> None:
         fresh.unlink()
     fresh.symlink_to(where.directory.name)
     fresh.replace(link)
+    known = sorted(link.parent.iterdir(), key=lambda one: one.lstat().st_mtime_ns)
+    for old in known[:-MAX_COMMANDS]:
+        old.unlink(missing_ok=True)
 
 
 def forget_commands(where: Place) -> None:

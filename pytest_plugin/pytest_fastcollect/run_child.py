@@ -80,7 +80,8 @@ def assume_interpreter(request: RunRequest) -> None:
 
 def commit(channel: socket.socket) -> None:
     """Tell the caller that its run can begin; returns when it has said `go`. Ends the process if it
-    went away."""
+    went away. Raises Refused."""
+    _look_at_temporary_directory()
     pidfd = _pidfd()
     socket.send_fds(channel, [f"ready {os.getpid()}".encode()], [pidfd] if pidfd >= 0 else [])
     if pidfd >= 0:
@@ -89,6 +90,19 @@ def commit(channel: socket.socket) -> None:
         os._exit(0)
     # The caller never writes after `go`, and its end closes early only if it is killed.
     lifetime.die_with_peer(channel, -os.getpgrp())
+
+
+def _look_at_temporary_directory() -> None:
+    """One that was found ahead of time may be full now: a cold run would find another."""
+    found = getattr(sys.modules.get("tempfile"), "tempdir", None)
+    if found is None:
+        return
+    try:
+        full = os.statvfs(found).f_bavail == 0
+    except OSError:
+        full = True
+    if full:
+        raise Refused(f"there is no room in {os.fsdecode(found)}")
 
 
 def descriptors_of(channel: socket.socket) -> socket.socket:
@@ -147,7 +161,17 @@ def _signals(request: RunRequest) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, request.blocked_signals)
 
 
+LEAST_DESCRIPTORS = 64
+"""Descriptors that a run child has room for: it needs one or two more than a process by itself."""
+
+
 def _limits(request: RunRequest) -> None:
+    if request.rlimits.get("RLIMIT_NOFILE", [LEAST_DESCRIPTORS])[0] < LEAST_DESCRIPTORS:
+        raise Refused("few descriptors may be open")
+    if request.rlimits.get("RLIMIT_FSIZE", [-1])[0] != -1:
+        raise Refused(
+            "the size of files is limited"
+        )  # also of those that find a directory for more
     for name, (soft, hard) in request.rlimits.items():
         number = getattr(resource, name, None)
         if number is None or resource.getrlimit(number) == (soft, hard):

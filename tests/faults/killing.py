@@ -269,7 +269,8 @@ def kill_bench(shared: Shared, files: dict[str, str] = FILES, **env: str) -> Ite
         finally:
             for process in made.started:
                 process.kill()
-                process.communicate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.communicate(timeout=1)
 
 
 def is_native(path: Path) -> bool:
