@@ -17,12 +17,11 @@ from fastcollect_lsp.protocol import FrameReader, Record, RunKey, Segment
 WAIT_S = 20
 KEY = RunKey("{}", "{}", (), dynamic=False)
 STEP = Segment("names", None, None, [], [], sys.path, [])
+RECORD = Record(
+    KEY, "", ["pytest"], "/", "/", "prepend", False, [], [], [], [], [], [STEP], [], 0, None, 30.0
+)
 PLAN = {
-    "record": protocol.to_json(
-        Record(
-            KEY, "", ["pytest"], "/", "/", "prepend", False, [], [], [], [], [], [STEP], [], 0, None, 30.0
-        )
-    ),
+    "record": protocol.to_json(RECORD),
     "first": 0, "last": 1, "skip": [], "changed": [], "probe": False, "environ": {},
     "generators": {}, "careful": False, "libraries": 0,
 }  # fmt: skip
