@@ -73,7 +73,11 @@ class Endurance:
         for name, text in FILES.items():
             (self.root / name).write_text(text)
         unwanted = ("CI", "PYTEST", "PYTHON", "FASTCOLLECT", "VIRTUAL_ENV")
-        env = {key: value for key, value in os.environ.items() if not key.startswith(unwanted)}
+        env = {
+            key: value
+            for key, value in os.environ.items()
+            if key == "PYTEST_ADDOPTS" or not key.startswith(unwanted)
+        }
         self.env: Mapping[str, str] = {**env, "FASTCOLLECT_DIR": str(top / "run")}
         self._native = str(python.parent / "fastcollect")
         self._commands = [

@@ -7,6 +7,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fastcollect_lsp import policy
 from fastcollect_lsp.policy import Stage, Warmth
@@ -200,3 +202,124 @@ def test_prefix_of_records() -> None:
     old, new = record(NAMES, CONFTEST, MODULE), record(NAMES, CONFTEST, SUB)
     assert policy.same_prefix(old, new, 2)
     assert not policy.same_prefix(old, new, 3)
+
+
+@pytest.mark.parametrize(
+    ("costs", "first", "volatile", "kept", "expected"),
+    [
+        ([100.0] * 4, 0, [], [], [1, 2, 3]),  # each just as far from the next as it has to be
+        ([99.0] * 4, 0, [], [], [1]),  # the next too near, the last with too little behind it
+        ([100.0] * 4, 1, [], [], [2, 3]),
+        ([50.0] * 8, 0, [], [], [2, 4, 6]),
+        ([50.0] * 8, 0, [4], [], [2, 4, 6]),
+        ([50.0] * 8, 0, [5], [], [2, 5]),
+        ([50.0] * 8, 0, [], [0, 8, 9, 7], [2, 4, 7]),
+        ([50.0] * 8, 2, [1, 2, 8], [2], [2, 4]),
+        ([1.0] * 9, 0, [1, 2, 3], [4, 5, 6, 7, 8], [1, 2, 4, 5, 6]),
+        ([1.0] * 9, 0, [8, 0], [], [0, 8]),
+        ([200.0, 0.0, 0.0, 200.0], 0, [], [], [0, 1]),
+        ([300.0, 100.0], 0, [], [], [0, 1]),
+        ([300.0, 99.0], 0, [], [], [0]),
+        ([100.0, 0.0], 0, [], [], []),
+        ([101.0], 0, [], [], [0]),
+        ([1.0, 300.0, 300.0, 1.0], 0, [], [], [1, 2]),
+        ([], 0, [0], [0], []),
+    ],
+)
+def test_cuts_exactly(
+    costs: list[float], first: int, volatile: list[int], kept: list[int], expected: list[int]
+) -> None:
+    assert policy.cuts(costs, first, volatile, kept) == expected
+
+
+@given(
+    st.lists(st.sampled_from([0.0, 10.0, 40.0, 99.0, 100.0, 101.0, 500.0]), max_size=12),
+    st.integers(0, 12),
+    st.lists(st.integers(0, 13), max_size=4),
+    st.sets(st.integers(0, 13), max_size=8),
+)
+def test_cuts_keep_their_distance(
+    costs: list[float], first: int, volatile: list[int], kept: set[int]
+) -> None:
+    end = len(costs)
+    found = policy.cuts(costs, first, volatile, sorted(kept))
+    assert found == sorted(set(found))
+    assert len(found) <= policy.MAX_CUTS + policy.MAX_VOLATILE
+    edited = [cut for cut in volatile if first <= cut < end][: policy.MAX_VOLATILE]
+    assert set(edited) <= set(found)
+    assert all(first <= cut < end for cut in found)
+    dearest = max(range(first, end), key=costs.__getitem__, default=end)
+    if dearest < end and costs[dearest] > policy.CUT_MS:
+        assert dearest in found or len(found) == policy.MAX_CUTS + policy.MAX_VOLATILE
+    spread = [cut for cut in found if cut not in (*edited, *kept, dearest)]
+    assert len(spread) <= min(policy.MAX_CUTS, sum(costs[first:]) // policy.CUT_MS)
+    for cut in spread:
+        assert sum(costs[cut:]) >= policy.CUT_MS
+        for other in found:
+            if other != cut:
+                between = sum(costs[min(cut, other) : max(cut, other)])
+                assert between >= policy.CUT_MS
+
+
+def test_eviction_at_the_bounds() -> None:
+    full = [policy.Point(1, float(number), 1) for number in range(policy.MAX_PROCESSES)]
+    assert policy.evict(full) == []
+    assert policy.evict([*full, policy.Point(1, 99.0, 1)]) == [0]
+    assert policy.evict([policy.Point(1, 1.0, policy.MAX_BYTES)]) == []
+    assert policy.evict([policy.Point(1, 1.0, policy.MAX_BYTES + 1)]) == [0]
+    half = policy.MAX_BYTES // 2
+    assert policy.evict([policy.Point(depth, 1.0, half) for depth in (1, 3, 2)]) == [1]
+    assert policy.evict([policy.Point(1, used, half + 1) for used in (3.0, 1.0, 2.0)]) == [1, 2]
+
+
+def test_waiting_at_the_bound() -> None:
+    assert not policy.worth_waiting(80.0, 140.0)
+    assert policy.worth_waiting(80.0, 140.1)
+    assert not policy.worth_waiting(0.0, policy.HAND_OVER_COST_MS)
+
+
+def test_conftests_that_are_loaded() -> None:
+    made = record(NAMES, CONFTEST, SUB, MODULE)
+    assert policy.loaded_conftests(made, 4) == ("/p/conftest.py", "/p/sub/conftest.py")
+    assert policy.loaded_conftests(made, 2) == ("/p/conftest.py",)
+    assert policy.loaded_conftests(made, 1) == ()
+    assert policy.loaded_conftests(record(segment("conftest")), 1) == ("",)
+
+
+def test_records_without_modules() -> None:
+    made = record(NAMES, CONFTEST, SUB, MODULE)
+    assert policy.first_module(made) == 2
+    assert policy.without_modules(made).segments == [NAMES, CONFTEST]
+    assert policy.first_module(record(NAMES, NAMES, MODULE, CONFTEST)) == 2
+    assert policy.first_module(record(CONFTEST, NAMES, MODULE)) == 1
+    assert policy.first_module(record(NAMES)) == 1
+
+
+@pytest.mark.parametrize(
+    ("read", "now", "exactly", "expected"),
+    [
+        ({"A": "1"}, {"A": "1"}, False, None),
+        ({"A": "1"}, {"A": "2"}, False, "A"),
+        ({"A": None}, {"A": "1"}, False, "A"),
+        ({"B": "1", "A": "1"}, {}, False, "A"),
+        ({"PWD": "/a"}, {"PWD": "/b"}, False, None),
+        ({"PWD": "/a"}, {"PWD": "/b"}, True, "PWD"),
+    ],
+)
+def test_the_first_variable_that_differs(
+    read: dict[str, str | None], now: dict[str, str], exactly: bool, expected: str | None
+) -> None:
+    assert policy.environ_difference(warmth(environ=read), now, exactly) == expected
+
+
+def test_the_first_variable_that_differs_where_all_were_read() -> None:
+    whole = warmth(whole_environ={"A": "1", "PWD": "/a"})
+    assert policy.environ_difference(whole, {"A": "1", "PWD": "/b"}, exactly=True) is None
+    assert policy.environ_difference(whole, {"A": "1", "Z": "1"}) == "Z"
+    assert policy.differing_variable({"B": "1", "A": "1"}, {}) == "A"
+
+
+def test_the_first_option_that_differs() -> None:
+    assert policy.differing_option('{"a": 1, "b": 2}', '{"b": 3, "a": 1}') == "b"
+    assert policy.differing_option('{"b": 2}', '{"a": 1, "b": 2}') == "a"
+    assert policy.differing_option('{"b": 2}', '{ "b": 2}') == "the command line"

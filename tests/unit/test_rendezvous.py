@@ -240,3 +240,99 @@ def test_remove_leaves_nothing(place: Place) -> None:
     rendezvous.remove(place, held)
     os.close(held)
     assert not place.directory.parent.exists()
+
+
+def test_commands_lead_to_their_server(place: Place) -> None:
+    assert rendezvous.known_command(["pytest", "-q"], "/here") is None
+    rendezvous.note_command(place, ["pytest", "-q"], "/here")
+    rendezvous.note_command(place, ["pytest", "-q"], "/here")
+    assert rendezvous.known_command(["pytest", "-q"], "/here") == place.directory
+    assert rendezvous.known_command(["pytest"], "/here") is None
+    assert rendezvous.known_command(["pytest", "-q"], "/there") is None
+    other = Place("/other", "", place.directory.with_name("other"))
+    rendezvous.note_command(other, ["pytest"], "/here")
+    rendezvous.forget_commands(place)
+    assert rendezvous.known_command(["pytest", "-q"], "/here") is None
+    assert rendezvous.known_command(["pytest"], "/here") == other.directory
+    rendezvous.forget_commands(other)
+    assert not (place.directory.parent / "commands").exists()
+
+
+def test_a_command_that_leads_elsewhere(place: Place) -> None:
+    rendezvous.note_command(place, ["pytest"], "/")
+    (link,) = (place.directory.parent / "commands").iterdir()
+    link.unlink()
+    link.symlink_to("../elsewhere")
+    assert rendezvous.known_command(["pytest"], "/") is None
+
+
+def test_commands_are_bounded(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that were noted last are kept."""
+    monkeypatch.setattr(rendezvous, "MAX_COMMANDS", 3)
+    for number in range(6):
+        rendezvous.note_command(place, ["pytest", str(number)], "/")
+        os.utime(
+            rendezvous._command_link(["pytest", str(number)], "/"),
+            (number, number),
+            follow_symlinks=False,
+        )
+    known = [rendezvous.known_command(["pytest", str(number)], "/") for number in range(6)]
+    assert known == [None] * 3 + [place.directory] * 3
+
+
+@pytest.mark.parametrize(("mode", "safe"), [(0o700, True), (0o1777, True), (0o777, False)])
+def test_what_is_above(base: Path, mode: int, safe: bool) -> None:
+    """Whoever may rename a directory may put another in its place."""
+    base.parent.chmod(mode)
+    place = rendezvous.place("/some/root")
+    if safe:
+        rendezvous.secure(place.directory)
+        rendezvous.check(place.directory)
+    else:
+        with pytest.raises(Unsafe, match="others may replace"):
+            rendezvous.secure(place.directory)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_what_is_above_belongs_to_another(base: Path) -> None:
+    os.chown(base.parent, 12345, 12345)
+    with pytest.raises(Unsafe, match="others may replace"):
+        rendezvous.secure(rendezvous.place("/some/root").directory)
+
+
+@pytest.mark.parametrize("name", ["log", "lock"])
+def test_files_that_are_not_ours_alone(place: Place, name: str, tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("kept")
+    path = place.directory / name
+    open_it = rendezvous.open_log if name == "log" else rendezvous.acquire_lock
+    os.link(tmp_path / "precious", path)
+    with pytest.raises(Unsafe, match="not a file of ours alone"):
+        open_it(place)
+    path.unlink()
+    path.symlink_to(tmp_path / "precious")
+    with pytest.raises(OSError):
+        open_it(place)
+    path.unlink()
+    if name == "log":
+        os.mkfifo(path)
+        with pytest.raises((Unsafe, OSError)):
+            open_it(place)
+        path.unlink()
+    os.close(open_it(place))
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "precious").read_text() == "kept"
+
+
+def test_a_lock_that_is_no_longer_the_one(place: Place) -> None:
+    """Of a directory that was removed under its server: what is there now is another's."""
+    held = rendezvous.acquire_lock(place)
+    assert rendezvous.holds(place, held)
+    place.lock.unlink()
+    assert not rendezvous.holds(place, held)
+    successor = rendezvous.acquire_lock(place)
+    rendezvous.remove(place, held)
+    assert rendezvous.holds(place, successor)
+    rendezvous.remove(place, successor)
+    assert not place.directory.exists()
+    for fd in (held, successor):
+        os.close(fd)
