@@ -1,6 +1,6 @@
 """Thousands of runs against one server, with edits between them: does it grow, does it slow down?
 
-usage: python benchmarks/endurance.py [--python PATH] [--runs N] [--every N]
+usage: python benchmarks/endurance.py [--python PATH] [--runs N] [--every N] [--minutes N]
 
 PATH: the interpreter of an environment with pytest-fastcollect. Every run is checked: its tests
 read from a file what the edited module has to say. Results go to `benchmarks/results/endurance.md`
@@ -133,8 +133,9 @@ class Endurance:
         )
 
 
-def endure(python: Path, runs: int, every: int) -> list[Sample]:
-    """All samples."""
+def endure(python: Path, runs: int, every: int, minutes: float) -> list[Sample]:
+    """All samples, of as many runs as there was time for."""
+    until = time.monotonic() + minutes * 60
     samples: list[Sample] = []
     with tempfile.TemporaryDirectory(prefix="fc-") as name:
         project = Endurance(Path(name), python)
@@ -148,6 +149,8 @@ def endure(python: Path, runs: int, every: int) -> list[Sample]:
             times: list[float] = []
             edited: list[float] = []
             for number in range(1, runs + 1):
+                if time.monotonic() > until and not times:
+                    break
                 after_edit = number % every == 0
                 if after_edit:
                     project.edit()
@@ -223,16 +226,17 @@ def main() -> int:
     parser.add_argument("--python", type=Path, default=Path(sys.executable))
     parser.add_argument("--runs", type=int, default=5000)
     parser.add_argument("--every", type=int, default=10, help="runs from one edit to the next")
+    parser.add_argument("--minutes", type=float, default=600, help="at most")
     options = parser.parse_args()
     load = os.getloadavg()[0]
-    samples = endure(options.python, options.runs, options.every)
+    samples = endure(options.python, options.runs, options.every, options.minutes)
     machine = f"{os.cpu_count()} cores, Linux {platform.release()}; load {load:.1f} before."
     lines = [
         "# Endurance",
         "",
         f"Made by `python benchmarks/endurance.py --runs {options.runs} --every {options.every}`:"
-        f" {options.runs} runs against one server, every {options.every}th just after an edit, all"
-        f" of them right. {machine}",
+        f" {samples[-1].runs} runs against one server, every {options.every}th just after an edit,"
+        f" all of them right. {machine}",
         "",
         *compare(samples),
         "",

@@ -20,7 +20,6 @@ from fastcollect_lsp import verify
 from fastcollect_lsp.verify import Result
 from tests.conftest import MakeProject
 from tests.faults.killing import is_native
-from tests.sampling import sampled
 from tests.support import HANG, SmallBench, eventually, header
 
 FILES = {
@@ -72,7 +71,8 @@ LIMITS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("limit", sampled(LIMITS, 1, always=["-n 64"]))
+@pytest.mark.long
+@pytest.mark.parametrize("limit", LIMITS)
 def test_a_run_with_little(limit: str, project: MakeProject) -> None:
     """The server has all; the run has what its caller has."""
     bench = project(FILES)
@@ -144,6 +144,7 @@ def fill(path: Path) -> None:
     assert os.statvfs(path).f_bavail == 0
 
 
+@pytest.mark.long
 def test_no_room_for_a_server(project: MakeProject) -> None:
     bench = project(FILES)
     with small_disk(bench.directory):

@@ -30,6 +30,7 @@ def health(bench: SmallBench) -> list[dict[str, Any]]:
     return list(found["findings"])
 
 
+@pytest.mark.long
 def test_nothing_is_wrong(project: MakeProject) -> None:
     bench = project(FILES)
     assert health(bench) == []
@@ -66,6 +67,7 @@ def test_stopped(project: MakeProject) -> None:
     eventually(lambda: health(bench) == [], "an answer")
 
 
+@pytest.mark.long
 def test_a_pid_that_is_another_process_now(project: MakeProject) -> None:
     """What the lock file of a server says that was killed: nobody is to be killed for it."""
     bench = project(FILES)
@@ -82,6 +84,7 @@ def test_a_pid_that_is_another_process_now(project: MakeProject) -> None:
     assert bench.fastcollect("stop").returncode == 0
 
 
+@pytest.mark.long
 def test_a_lock_without_a_server(project: MakeProject) -> None:
     bench = project(FILES)
     bench.warm_up()
@@ -109,6 +112,7 @@ def test_another_version(project: MakeProject, tmp_path_factory: pytest.TempPath
     assert "another version" in done.stdout
 
 
+@pytest.mark.long
 def test_nothing_can_be_warm(project: MakeProject) -> None:
     bench = project({"conftest.py": "import os\nos.write(2, b'x')\nimport slow_to_import\n"})
     bench.write({"test_a.py": "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"})
@@ -119,6 +123,7 @@ def test_nothing_can_be_warm(project: MakeProject) -> None:
     assert bool(found) == (status["state"] == "degraded")
 
 
+@pytest.mark.long
 def test_every_decision_has_one_line_in_the_log(project: MakeProject) -> None:
     bench = project(FILES)
     bench.warm_up()

@@ -18,6 +18,7 @@ import pytest
 from fastcollect_lsp import rendezvous
 from tests.conftest import MakeProject
 from tests.faults.killing import is_native
+from tests.sampling import sampled
 from tests.support import HANG, SmallBench, eventually, header
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
@@ -87,7 +88,7 @@ os.chmod(path, mode)
 """
 
 
-@pytest.mark.parametrize("mode", ["700", "777"])
+@pytest.mark.parametrize("mode", sampled(["700", "777"], 1))
 def test_squatted_directory(mode: str, bench: SmallBench) -> None:
     as_stranger(SQUAT, str(bench.directory), mode)
     for said in runs(bench):
@@ -98,6 +99,7 @@ def test_squatted_directory(mode: str, bench: SmallBench) -> None:
     assert f"belongs to user {STRANGER}" in health.stdout
 
 
+@pytest.mark.long
 def test_squatted_server_directory(bench: SmallBench) -> None:
     """The name of the server's own directory is no secret."""
     bench.directory.mkdir()
@@ -123,6 +125,7 @@ def as_stranger_owned(directory: Path) -> None:
     os.chown(directory, STRANGER, STRANGER)
 
 
+@pytest.mark.long
 def test_link_to_a_directory_of_ours(bench: SmallBench, tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     as_stranger("import os, sys; os.symlink(*sys.argv[1:])", str(tmp_path), str(bench.directory))
@@ -170,6 +173,7 @@ def planted(directory: Path, name: str, target: str = "") -> Iterator[None]:
             process.communicate("", timeout=HANG)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["lock", "log"])
 @pytest.mark.parametrize("linked", [False, True], ids=["file", "link"])
 def test_planted_file(name: str, linked: bool, bench: SmallBench, tmp_path: Path) -> None:
@@ -188,6 +192,7 @@ def test_planted_file(name: str, linked: bool, bench: SmallBench, tmp_path: Path
     assert precious.read_text() == "kept"
 
 
+@pytest.mark.long
 def test_planted_records(bench: SmallBench) -> None:
     """They would have modules imported: none of another user's is read."""
     (server,) = _server_directory(bench)
@@ -272,7 +277,9 @@ except ConnectionResetError:
 """
 
 
-@pytest.mark.parametrize("kind", ["status", "stop", "editor", "report", "run"])
+@pytest.mark.parametrize(
+    "kind", sampled(["status", "stop", "editor", "report", "run"], 1, always=["run"])
+)
 def test_connecting_to_our_socket(kind: str, bench: SmallBench) -> None:
     """Kept out by the directory; and if that were open, by the server itself."""
     bench.warm_up()
@@ -290,6 +297,7 @@ def test_connecting_to_our_socket(kind: str, bench: SmallBench) -> None:
     assert bench.compare_warm().differences == ()
 
 
+@pytest.mark.long
 def test_directory_that_others_may_replace(bench: SmallBench) -> None:
     """A directory of ours in one of theirs: they could put another in its place at any moment."""
     theirs = bench.root.parent / "world" / "theirs"
@@ -301,6 +309,7 @@ def test_directory_that_others_may_replace(bench: SmallBench) -> None:
     assert not list(bench.directory.iterdir())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", [0o1777, 0o777], ids=["sticky", "not sticky"])
 def test_temporary_directory_open_to_all(mode: int, bench: SmallBench) -> None:
     """TMPDIR is where tests write, and nobody else of us."""
@@ -314,6 +323,7 @@ def test_temporary_directory_open_to_all(mode: int, bench: SmallBench) -> None:
     assert not [path for path in world.rglob("*") if "fastcollect" in path.name]
 
 
+@pytest.mark.long
 def test_a_run_as_another_user_is_another_server(bench: SmallBench) -> None:
     """Root's server is not asked by a user's run, and has not to be: directories have owners."""
     bench.warm_up()

@@ -45,8 +45,9 @@ def other_version(directory: Path, version: str) -> str:
     return f"{directory}{os.pathsep}"
 
 
-@pytest.mark.parametrize("version", ["0.0.1", pytest.param("99.0", marks=pytest.mark.long)])
-@pytest.mark.parametrize("ours", ["server", pytest.param("plugin", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("version", ["0.0.1", "99.0"])
+@pytest.mark.parametrize("ours", ["server", "plugin"])
 def test_another_version(version: str, ours: str, project: MakeProject, tmp_path: Path) -> None:
     """The server that is there steps aside; the run is cold, and the next one has a new server."""
     bench = project(FILES)
@@ -86,6 +87,7 @@ def _native(bench: SmallBench) -> Result:
     return Result(done.returncode, done.stdout, (), 0.0)
 
 
+@pytest.mark.long
 def test_a_run_goes_on_when_its_server_steps_aside(project: MakeProject, tmp_path: Path) -> None:
     bench = project(FILES)
     bench.warm_up()
@@ -142,6 +144,7 @@ def apart(shared: Shared, environment: Path) -> Iterator[SmallBench]:
             bench.fastcollect("stop")
 
 
+@pytest.mark.long
 def test_pytest_upgraded_under_a_running_server(apart: SmallBench, environment: Path) -> None:
     apart.warm_up()
     assert not apart.compare_warm().differences
@@ -160,6 +163,7 @@ def test_pytest_upgraded_under_a_running_server(apart: SmallBench, environment: 
     assert "pytest-9.99.0" in found.warm.output
 
 
+@pytest.mark.long
 def test_environment_deleted_and_rebuilt(apart: SmallBench, environment: Path) -> None:
     apart.warm_up()
     server = apart.server_pid()
@@ -171,6 +175,7 @@ def test_environment_deleted_and_rebuilt(apart: SmallBench, environment: Path) -
     assert not apart.compare_warm().differences
 
 
+@pytest.mark.long
 def test_environment_rebuilt_at_once(apart: SmallBench, environment: Path) -> None:
     """Quicker than a server looks: it is asked for a run before it has seen anything."""
     apart.warm_up()
@@ -186,6 +191,7 @@ def test_environment_rebuilt_at_once(apart: SmallBench, environment: Path) -> No
     assert apart.server_pid() != server
 
 
+@pytest.mark.long
 def test_project_removed(project: MakeProject) -> None:
     """A server that nobody will find again does not wait for half an hour."""
     bench = project(FILES)
@@ -198,6 +204,7 @@ def test_project_removed(project: MakeProject) -> None:
     bench.root.mkdir()
 
 
+@pytest.mark.long
 def test_project_moved_and_made_again(project: MakeProject) -> None:
     bench = project(FILES)
     bench.warm_up()
@@ -217,6 +224,7 @@ def test_project_moved_and_made_again(project: MakeProject) -> None:
     assert found.cold.exit == 0
 
 
+@pytest.mark.long
 def test_directory_of_the_server_removed(project: MakeProject) -> None:
     """By somebody who cleans up: the next run has another server, and the old one takes nothing."""
     bench = project(FILES)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 
+import pytest
+
 from tests.faults.killing import KillBench, kill_bench, trials
 from tests.support import HANG, Shared, eventually
 
@@ -52,6 +54,7 @@ def _is_server(pid: int) -> bool:
         return False
 
 
+@pytest.mark.long
 def test_racing_first_runs(shared: Shared) -> None:
     """`FASTCOLLECT_TRIALS` times."""
     with kill_bench(shared, FILES) as bench:
