@@ -231,34 +231,3 @@ def test_interrupted_while_it_warms(growing: Growing) -> None:
     bench.write({"test_b.py": None})
     gate.open()
     right(bench)
-
-
-def test_run_asked_for_right_behind_growing(project: MakeProject) -> None:
-    """Both messages are read at once: what grows has none of the descriptors of the run.
-
-    `pytest | cat` would go on for as long as it lives.
-    """
-    bench = project(FILES)
-    bench.warm_up()
-    bench.write({"product.py": WAITS + "VALUE = 3\n"})
-    bench.wait_until_warm()
-    points = bench.checkpoint_pids()
-    parent = [pid for name, pid in points.items() if name not in ("modules", "collected")][-1]
-    with closed(bench):
-        os.kill(parent, signal.SIGSTOP)
-        try:
-            bench.write(AFTER)
-            eventually(lambda: "importing" in bench.status()["detail"], "a message to the parent")
-            bench.served_warm()
-            env = {**bench.env, "FASTCOLLECT_TOP_LEVEL": str(os.getpid())}
-            process = subprocess.Popen(
-                bench.command, cwd=bench.root, env=env, text=True,
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            )  # fmt: skip
-            eventually(bench.served_warm, "the server's answer")
-        finally:
-            os.kill(parent, signal.SIGCONT)
-        output, _ = process.communicate(timeout=HANG)
-    assert process.returncode == 1, output
-    assert output.count("1 failed, 1 passed") == 1
-    right(bench)
