@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,6 +81,8 @@ class Checkpoint:
     """What the import of each of its segments took."""
     used: float = 0.0
     """When it, or one grown from it, was last made, kept or forked for a run (monotonic)."""
+    _memory: tuple[float, int] = (0.0, 0)
+    """When its memory was measured (monotonic), and what came out."""
     process: subprocess.Popen[bytes] | None = None
     """The process, where it is a child of the server."""
 
@@ -116,8 +119,18 @@ class Checkpoint:
         """Import time that a run forked from here does not spend."""
         return self.warmth.saves_ms if self.warmth is not None else 0.0
 
-    def memory(self) -> int:
-        """Unique set size in bytes: what would be free if this process alone ended (0: unknown)."""
+    def memory(self, age: float = 0.0) -> int:
+        """Unique set size in bytes: what would be free if this process alone ended (0: unknown).
+
+        `age`: seconds for which what was measured before will do; it takes the kernel a while.
+        """
+        measured_at, found = self._memory
+        if time.monotonic() - measured_at >= age:
+            found = self._measured()
+            self._memory = time.monotonic(), found
+        return found
+
+    def _measured(self) -> int:
         try:
             with open(f"/proc/{self.pid}/smaps_rollup", encoding="ascii") as file:
                 lines = [line.split() for line in file]

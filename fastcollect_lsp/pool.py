@@ -18,6 +18,8 @@ from .status import CheckpointStatus
 
 log = logging.getLogger("fastcollect.pool")
 
+MEMORY_AGE = 2.0
+"""Seconds for which a state that is shown is content with what was measured before."""
 MAX_SELECTIONS = 3
 """Selections (command lines with files of their own) that are kept warm at the same time."""
 END_TIMEOUT = 2.0
@@ -125,7 +127,7 @@ class Pool:
                 pid=point.pid,
                 modules=point.modules,
                 inputs=len(point.inputs),
-                rss_bytes=point.memory(),
+                rss_bytes=point.memory(MEMORY_AGE),
                 left_out=point.left_out,
             )
             for point in (self.zygote, *points, *self.sessions.values())

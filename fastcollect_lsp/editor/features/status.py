@@ -9,6 +9,8 @@ from fastcollect_lsp.editor.peer import EditorPeer
 from fastcollect_lsp.editor.rpc import EditorServer, PlainParams
 
 STATUS = "fastcollect/status"
+GATHER_S = 0.05
+"""Seconds for which changes are gathered."""
 
 
 def register(server: EditorServer, peer: EditorPeer) -> None:
@@ -20,9 +22,9 @@ def register(server: EditorServer, peer: EditorPeer) -> None:
         peer.protocol.notify_plain(STATUS, peer.host.status())
 
     def changed() -> None:
-        # Several changes in one turn of the loop are one notification.
+        # A run alone changes it several times, and has more to tell that people wait for.
         if peer.announced and not due:
-            due.append(asyncio.get_running_loop().call_soon(push))
+            due.append(asyncio.get_running_loop().call_later(GATHER_S, push))
 
     counted = [(0, 0)]
 
