@@ -168,7 +168,8 @@ class Editor:
         """As an editor that ends."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(TIMEOUT_S)
+        self._process.stdin = None
+        self._process.communicate(timeout=TIMEOUT_S)  # what is still told has to go somewhere
 
 
 def editor(number: int, tally: Tally, root: Path, env: Mapping[str, str], python: Path) -> None:

@@ -67,7 +67,7 @@ def expect_right(bench: SmallBench, limit: str, *args: str, **env: str) -> list[
 
 
 LIMITS = (
-    "-n 64", "-n 12", "-n 8", "-v 400000", "-v 150000", "-f 0", "-s unlimited", "-l 0", "-i 0"
+    "-n 64", "-n 12", "-v 400000", "-v 150000", "-f 0", "-s unlimited", "-l 0", "-i 0"
 )  # fmt: skip
 
 
