@@ -259,3 +259,31 @@ def test_descriptors_of_the_next_frame(pair: Pair) -> None:
         assert devices == [os.stat(name).st_rdev for name in (os.devnull, "/dev/zero")]
         for fd in taken[0] + taken[1]:
             os.close(fd)
+
+
+@pytest.mark.parametrize("size", [None, [80, 24], []])
+def test_sizes_of_streams(size: list[int] | None) -> None:
+    parsed = protocol.parse_native_request({**NATIVE, "streams": [{**END, "size": size}] * 3})
+    assert [one.size for one in parsed.streams] == [size] * 3
+
+
+@pytest.mark.parametrize("size", [0, 80, True, "80", {}, [None], [True], [80.0]])
+def test_sizes_that_are_none(size: Any) -> None:
+    with pytest.raises(ProtocolError):
+        protocol.parse_native_request({**NATIVE, "streams": [{**END, "size": size}] * 3})
+
+
+def test_a_frame_of_just_the_limit(pair: Pair) -> None:
+    ours, theirs = pair
+    ours.sendall(frame(b'{"a":1}') + frame(b'{"a":12}'))
+    reader = FrameReader(limit=7)
+    assert protocol.receive(theirs, reader) == {"a": 1}
+    with pytest.raises(TooLarge):
+        protocol.receive(theirs, reader)
+
+
+def test_messages_cannot_be_changed() -> None:
+    for message in (protocol.parse_hello(HELLO), protocol.parse_run_request(REQUEST)):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            message.__setattr__("pid", 2)
+    assert protocol.parse_hello({"kind": "run", "version": "1"}).pid == 0
