@@ -130,7 +130,8 @@ def main() -> int:
         points += measure(size, options.python, options.rounds)
         print("\n".join(table(points)), flush=True)
     machine = (
-        f"{os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()};"
+        f"{os.cpu_count()} cores, Linux {platform.release().partition('-')[0]},"
+        f" Python {platform.python_version()};"
         f" load {load:.1f} before, {os.getloadavg()[0]:.1f} after; {options.rounds} rounds."
     )
     lines = [
