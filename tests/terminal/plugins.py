@@ -116,6 +116,8 @@ PLUGINS = {
             "def test_client(client): assert client.get('/nothing').status_code == 404\n"
             "def test_settings(settings):\n    settings.DEBUG = True\n",
         },
+        # What the plugin imports alone may take less than a hand-over on a fast machine.
+        "-p slow_to_import",
         shows="passed",
     ),
     "pytest-mock": Plugin(
