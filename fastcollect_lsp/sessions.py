@@ -81,6 +81,8 @@ class Sessions:
     """Set while nothing is being collected."""
     _wanted: collections.OrderedDict[str, _Wanted] = field(default_factory=collections.OrderedDict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _ready: list[Checkpoint] = field(default_factory=list)
+    """What has a process ready for the next run."""
 
     def __post_init__(self) -> None:
         self.idle.set()
@@ -147,7 +149,23 @@ class Sessions:
                 await self._make(*job)
                 self.on_change()
             if not self.busy() and not self._wake.is_set():
+                await self._stand_by()
                 self.idle.set()
+
+    async def _stand_by(self) -> None:
+        """Have processes ready for the command that was run last, and for another of its kind."""
+        latest = next(reversed(self._wanted), None)
+        if latest is None:
+            return
+        session = self.points.get(latest)
+        if session is not None:
+            ready = [session, session.parent]
+        else:
+            ready = [await asyncio.to_thread(self.parent_for, self._wanted[latest].request)]
+        before, self._ready = self._ready, [one for one in ready if one is not None and one.alive]
+        for point in (*before, *self._ready):
+            with contextlib.suppress(OSError):
+                await point.link.send({"do": "standby" if point in self._ready else "relax"})
 
     def _missing(self) -> tuple[list[str], tuple[str, _Wanted, Checkpoint] | None]:
         """What no longer holds, and what is to be collected next, from which checkpoint. Blocks."""

@@ -78,12 +78,17 @@ def can_be_seen(one: Any) -> bool:
     return not (type(one) is subprocess.Popen and one.returncode is not None)
 
 
-def leave(code: int, before: Iterable[Callable[[], object]], channel: int) -> None:
+def leave(
+    code: int,
+    before: Iterable[Callable[[], object]],
+    channel: int,
+    last: Callable[[], object] = lambda: None,
+) -> None:
     """End this process with an exit code, if nothing can be seen of what is left out; else return:
     the interpreter goes on to its own end.
 
     `before`: what the collector does not tell of, because it was there before the run. `channel`:
-    the descriptor to the caller.
+    the descriptor to the caller. `last`: called when nothing else is to be done.
     """
     others = (one for one in threading.enumerate() if one is not threading.main_thread())
     # A daemon is stopped wherever it is, in both ways; what it holds is looked at below.
@@ -102,10 +107,10 @@ def leave(code: int, before: Iterable[Callable[[], object]], channel: int) -> No
                 stream.flush()
     except (OSError, ValueError):
         return  # the interpreter will say what is wrong, and end with 120
-    _exit(code, channel)
+    _exit(code, channel, last)
 
 
-def _exit(code: int, channel: int) -> None:
+def _exit(code: int, channel: int, last: Callable[[], object]) -> None:
     if not any(map(_has_end, list(sys.modules.values()))):
         # The caller need not wait until the kernel has taken the memory apart.
         if "ctypes" in sys.modules:
@@ -115,7 +120,9 @@ def _exit(code: int, channel: int) -> None:
         lifetime.survive_peer(channel)  # what the run leaves running is not ours to kill
         with contextlib.suppress(OSError):
             os.write(channel, f"status {code << 8}".encode())
+        last()
         _exit_now(code)
+    last()
     import ctypes
 
     ctypes.PyDLL(None).exit(code)

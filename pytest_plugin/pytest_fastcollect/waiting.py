@@ -1,8 +1,8 @@
 """A checkpoint: a process that waits at a point of a run to be forked.
 
 Talks to the server over one Unix socket; ends when that closes and no run is left. Messages from
-the server are objects with `do`: grow, collect, describe, printed, run, exit. Messages to it have
-`event`.
+the server are objects with `do`: grow, collect, describe, printed, standby, relax, run, exit.
+Messages to it have `event`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from .checks import Unattributed
 from .describe import Describe, Interpreter
 from .plan import Barrier, Plan
 from .replay import Replay
+from .standby import Pages, Standby, await_run
 from .stash import Stash
 
 
@@ -66,6 +67,9 @@ class Checkpoint:
         self.interpreter = interpreter
         self.output = b""
         """What the session that was collected ahead of time here has printed."""
+        self.pages: Pages | None = None
+        """What runs that are forked from here come to need."""
+        self._standby: Standby | None = None
         self._reader = _reader()
         self._runs: dict[int, _Run] = {}
 
@@ -116,6 +120,11 @@ class Checkpoint:
             elif do == "printed":
                 self.output = base64.b64decode(message["output"])
                 became = None
+            elif do == "standby":
+                became = self._stand_by()
+            elif do == "relax":
+                self._relax()
+                became = None
             elif do == "run":
                 became = self._fork_run(message, self._reader.take_fds(protocol.RUN_FDS), poll)
             else:
@@ -163,6 +172,7 @@ class Checkpoint:
         if pid == 0:
             ours.close()
             self._become_child()
+            self.pages = None
             self.control = theirs
             return True
         theirs.close()
@@ -191,6 +201,7 @@ class Checkpoint:
             if run.pidfd >= 0:
                 os.close(run.pidfd)
         self._runs.clear()
+        self._relax()
         for fd in self._reader.take_fds():  # of a caller that comes next, in our parent
             os.close(fd)
         self._reader = _reader()
@@ -255,23 +266,27 @@ class Checkpoint:
             for fd in fds:
                 os.close(fd)
             return None
-        channel = socket.socket(fileno=fds[3])
-        request = protocol.parse_run_request(message["request"])
-        become = Become(request, fds[:3], channel, bool(message.get("record")))
         if not message.get("fork", True):
             self.tell(event="forked", id=run_id, pid=os.getpid(), fork_ms=0.0)
             self._become_child()
-            return become
-        pid = os.fork()
-        if pid == 0:
-            self._become_child()
-            return become
+            return _parse_become(message, fds)
+        standby, self._standby = self._standby, None
+        if standby is not None and standby.hand(message, fds):
+            pid, pidfd = standby.pid, standby.pidfd
+        else:
+            if standby is not None:
+                standby.forget()
+            pid = os.fork()
+            if pid == 0:
+                self._become_child()
+                return _parse_become(message, fds)
+            try:
+                pidfd = os.pidfd_open(pid)
+            except (AttributeError, OSError):
+                pidfd = -1
         for fd in fds[:3]:
             os.close(fd)
-        try:
-            pidfd = os.pidfd_open(pid)
-        except (AttributeError, OSError):
-            pidfd = -1
+        channel = socket.socket(fileno=fds[3])
         self._runs[pidfd if pidfd >= 0 else -pid] = _Run(run_id, pid, pidfd, channel, began)
         if pidfd >= 0:
             poll.register(pidfd, select.POLLIN)
@@ -279,6 +294,28 @@ class Checkpoint:
         fork_ms = (time.perf_counter() - began) * 1000
         self.tell(event="forked", id=run_id, pid=pid, fork_ms=fork_ms)
         return None
+
+    def _stand_by(self) -> Become | None:
+        """Have a fork ready for the next run; in that fork, the run once it has come."""
+        if self._standby is not None and self._standby.alive:
+            return None
+        self._relax()
+        if self.pages is None:
+            with contextlib.suppress(OSError, ValueError):
+                self.pages = Pages()
+        made = Standby.fork()
+        if not isinstance(made, socket.socket):
+            self._standby = made
+            return None
+        self._become_child()
+        if self.pages is not None:
+            self.pages.prepare()
+        return _parse_become(*await_run(made))
+
+    def _relax(self) -> None:
+        if self._standby is not None:
+            self._standby.forget()
+            self._standby = None
 
     def _reap(self, run: _Run, poll: select.poll) -> None:
         if run.pidfd < 0:
@@ -322,6 +359,12 @@ def _wait(pid: int) -> int:
         return os.waitpid(pid, 0)[1]
     except ChildProcessError:
         return 70 << 8
+
+
+def _parse_become(message: dict[str, Any], fds: list[int]) -> Become:
+    request = protocol.parse_run_request(message["request"])
+    channel = socket.socket(fileno=fds[3])
+    return Become(request, fds[:3], channel, bool(message.get("record")))
 
 
 def _parse_plan(data: dict[str, Any]) -> Plan:

@@ -30,7 +30,8 @@ class Run:
 
     start: run_child.Start
     channel: int
-    stash: Stash
+    checkpoint: Checkpoint
+    """What this was when it was forked."""
     ahead: Ahead | Describe | None = None
     """What is to know of an end that no run has."""
 
@@ -44,15 +45,21 @@ class Run:
             _announce(self.channel, error.code)
             if isinstance(error.code, int):
                 code = int(error.code) & 0xFF
-                leaving.leave(code, self.stash.finalizers, self.channel)
+                leaving.leave(
+                    code, self.checkpoint.stash.finalizers, self.channel, self._note_pages
+                )
         else:
             run_child.hide_our_frame()
             if isinstance(error, Exception):
                 _announce(self.channel, 1)
-        self.stash.let_go()
+        self.checkpoint.stash.let_go()
+
+    def _note_pages(self) -> None:
+        if self.checkpoint.pages is not None:
+            self.checkpoint.pages.note()
 
 
-def _become(become: Become, stash: Stash) -> Run:
+def _become(become: Become, checkpoint: Checkpoint) -> Run:
     channel = become.channel
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)
@@ -68,12 +75,12 @@ def _become(become: Become, stash: Stash) -> Run:
     Active.record = become.record
     Active.run = become.request.run
     fd = channel.detach()  # a socket would be warned of at the end, where warnings are shown
-    return Run(run_child.prepare(become.request, stash), fd, stash)
+    return Run(run_child.prepare(become.request, checkpoint.stash), fd, checkpoint)
 
 
 def _collect(collect: Collect, checkpoint: Checkpoint) -> Run:
     """Begin a session ahead of time. It is gone on with in run children."""
-    run = Run(run_child.Start(int, ()), -1, checkpoint.stash)
+    run = Run(run_child.Start(int, ()), -1, checkpoint)
 
     def resumed(channel: int) -> None:
         run.channel = channel
@@ -126,10 +133,10 @@ def main(fd: int, prefix: tuple[str | None, bool] | None = None) -> Run:
     while True:
         became = checkpoint.wait()
         if isinstance(became, Become):
-            return _become(became, checkpoint.stash)
+            return _become(became, checkpoint)
         if isinstance(became, Collect):
             return _collect(became, checkpoint)
         if isinstance(became, Describe):
             start = became.begin(checkpoint.stash)
-            return Run(start, -1, checkpoint.stash, became)
+            return Run(start, -1, checkpoint, became)
         checkpoint.grow(became)
