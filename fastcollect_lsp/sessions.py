@@ -17,11 +17,11 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import protocol
+from . import commands, protocol
 from .checkpoint import MAX_CHANGES, Checkpoint, Failed, next_message, today
 from .growth import STEP_TIMEOUT, abandon, fork, snapshot
 from .link import Link
@@ -36,18 +36,10 @@ MAX_SESSIONS = 4
 """Commands whose sessions are kept."""
 MAX_UNASKED = 8
 """Times that a session is made again because files change, without a run of its command."""
-_FLAGS = frozenset("-v -vv -q -x -s -l -rA --lf --ff --pdb".split())
-"""Options that take no value: what follows them is an argument of its own."""
 END = b"\0end of what was printed\0"
 """Written behind what a session has printed (`pytest_fastcollect.ahead`)."""
-_PROGRESS = re.compile(rb"\rcollecting [^\r\n]*(?=\r)")
+_PROGRESS = re.compile(rb"\rcollecting [^\r\n]*(?=\r|\Z)")
 """What pytest shows, on a terminal, of a collection that takes its time."""
-
-
-def fingerprint(request: RunRequest) -> str:
-    """Equal for runs that do the same up to their first test, files and environment apart."""
-    plain = protocol.to_json(request)
-    return repr({name: plain[name] for name in sorted(plain) if name not in ("env", "run")})
 
 
 @dataclass
@@ -55,6 +47,9 @@ class _Wanted:
     """A command whose session is wanted."""
 
     request: RunRequest
+    stop: str = "collected"
+    """Where it is to wait: `configured`, before anything is collected; `items`, before any of what
+    is collected is deselected; `collected`, before the first test."""
     made: int = 0
     """How often its session was made since it was asked for."""
     refused: str | None = None
@@ -80,6 +75,8 @@ class Sessions:
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while nothing is being collected."""
     _wanted: collections.OrderedDict[str, _Wanted] = field(default_factory=collections.OrderedDict)
+    _family: tuple[str, _Wanted] | None = None
+    """What other selections of the command that was run last begin like."""
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _ready: list[Checkpoint] = field(default_factory=list)
     """What has a process ready for the next run."""
@@ -91,14 +88,30 @@ class Sessions:
 
     def want(self, request: RunRequest) -> None:
         """This command may be repeated."""
-        key = fingerprint(request)
+        key = commands.fingerprint(request)
         wanted = self._wanted.pop(key, None) or _Wanted(request)
         wanted.request, wanted.made = request, 0  # with the environment as it is now
         self._wanted[key] = wanted
         while len(self._wanted) > MAX_SESSIONS:
             old, _ = self._wanted.popitem(last=False)
             self._drop(old)
+        self._want_family(request)
         self.look()
+
+    def _want_family(self, request: RunRequest) -> None:
+        """Have its beginning ready for what selects other tests of the same files."""
+        name = commands.family(request)
+        known = self._family
+        if known is not None and known[0] != name:
+            self._drop(known[0])
+            known = None
+        self._family = None
+        if name is not None:
+            whole = commands.unselected(request)
+            wanted = known[1] if known is not None else _Wanted(whole, _stop(whole))
+            wanted.made = 0
+            wanted.request = whole
+            self._family = name, wanted
 
     def look(self) -> None:
         """Something may have to be collected (again)."""
@@ -120,13 +133,19 @@ class Sessions:
 
         Blocks while it is proven.
         """
-        key = fingerprint(request)
+        key = commands.fingerprint(request)
         point = self.points.get(key)
         if point is not None:
             doubt = _doubt(point, request)
             return (point, None) if doubt is None else (None, doubt)
         wanted = self._wanted.get(key)
-        return None, wanted.refused if wanted is not None else None
+        if wanted is not None and wanted.refused is not None:
+            return None, wanted.refused
+        if self._family is not None and self._family[0] in self.points:
+            point = self.points[self._family[0]]
+            if self._family[0] == commands.family(request) and _doubt(point, request) is None:
+                return point, None
+        return None, None
 
     def _drop(self, key: str) -> None:
         point = self.points.pop(key, None)
@@ -158,10 +177,11 @@ class Sessions:
         if latest is None:
             return
         session = self.points.get(latest)
-        if session is not None:
-            ready = [session, session.parent]
-        else:
-            ready = [await asyncio.to_thread(self.parent_for, self._wanted[latest].request)]
+        alike = self.points.get(self._family[0]) if self._family is not None else None
+        if alike is None:
+            request = self._wanted[latest].request
+            alike = await asyncio.to_thread(self.parent_for, request)
+        ready = [session, alike]
         before, self._ready = self._ready, [one for one in ready if one is not None and one.alive]
         for point in (*before, *self._ready):
             with contextlib.suppress(OSError):
@@ -170,7 +190,11 @@ class Sessions:
     def _missing(self) -> tuple[list[str], tuple[str, _Wanted, Checkpoint] | None]:
         """What no longer holds, and what is to be collected next, from which checkpoint. Blocks."""
         stale: list[str] = []
-        for key, wanted in reversed(list(self._wanted.items())):
+        # The command that was run last, what is like it, then those before.
+        wishes = list(reversed(list(self._wanted.items())))
+        if self._family is not None:
+            wishes.insert(1, self._family)
+        for key, wanted in wishes:
             point = self.points.get(key)
             if point is not None and _doubt(point, wanted.request) is None:
                 continue
@@ -187,7 +211,7 @@ class Sessions:
         began = time.monotonic()
         wanted.made += 1
         try:
-            point = await collect(parent, wanted.request)
+            point = await collect(parent, wanted.request, wanted.stop)
         except Failed as failed:
             wanted.refused, wanted.refused_by = str(failed), parent.pid
             log.info("not collected ahead of time: %s", failed)
@@ -198,33 +222,27 @@ class Sessions:
             return
         wanted.refused = None
         point.link.on_message = self.on_event
-        if key in self._wanted:
+        if key in self._wanted or (self._family is not None and self._family[0] == key):
             self._drop(key)
             self.points[key] = point
-            self.on_made(wanted.request)
+            if key in self._wanted:
+                self.on_made(wanted.request)
             elapsed_ms = (time.monotonic() - began) * 1000
             log.info("%s after %.0f ms: pid %d", point.name, elapsed_ms, point.pid)
         else:
             point.link.close()
 
 
-def _files(argv: Sequence[str]) -> list[str]:
-    """A command line, of its node ids only what decides which modules are imported (`runkey`)."""
-    found: list[str] = []
-    before = ""
-    for argument in argv:
-        is_value = before.startswith("-") and before not in _FLAGS
-        path, colons, _ = argument.partition("::")
-        found.append(argument if is_value or argument.startswith("-") else path + colons)
-        before = argument
-    return found
+def _stop(request: RunRequest) -> str:
+    """Where the selections of a command part: of files that are named, only those are collected."""
+    shape = commands.shape_of(request.argv)
+    return "configured" if any(one.endswith(".py") for one in shape) else "items"
 
 
 def _is_same(request: RunRequest, native: NativeRequest) -> bool:
     known = json.loads(request.identity)
     return (
-        _files(request.orig_argv) == _files(native.orig_argv)
-        and _files(request.argv) == _files(native.argv)
+        commands.is_alike(request, native)
         and all(
             getattr(request, name) == getattr(native, name)
             for name in (
@@ -254,8 +272,8 @@ def _doubt(point: Checkpoint, request: RunRequest) -> str | None:
     return None
 
 
-async def collect(parent: Checkpoint, request: RunRequest) -> Checkpoint:
-    """A new process that has collected a session up to its first test.
+async def collect(parent: Checkpoint, request: RunRequest, stop: str) -> Checkpoint:
+    """A new process that has begun a session and waits where it is to stop.
 
     Raises Failed where it must not happen ahead of time. Cancelled, it leaves no process.
     """
@@ -263,14 +281,14 @@ async def collect(parent: Checkpoint, request: RunRequest) -> Checkpoint:
         raise Failed("there is nothing to collect it from")
     for _ in range(MAX_CHANGES):
         began = Moment.now()
-        probe = await _execute(parent, request, None)
+        probe = await _execute(parent, request, stop, None)
         probe.link.close()
         report = probe.report
         inputs, paths = await snapshot(report, [], [])
         if await asyncio.to_thread(began.may_have_changed, inputs, paths):
             log.info("an input of a session changed while it was looked at")
             continue
-        real = await _execute(parent, request, report["generators"])
+        real = await _execute(parent, request, stop, report["generators"])
         try:
             moved = await asyncio.to_thread(inputs.changed)
             if real.printed != probe.printed:
@@ -291,7 +309,7 @@ async def collect(parent: Checkpoint, request: RunRequest) -> Checkpoint:
         before = parent.warmth
         whole = request.env if report["whole_environ"] else before.whole_environ
         return Checkpoint(
-            name="collected",
+            name=stop,
             pid=real.pid,
             link=real.link,
             inputs=inputs,
@@ -324,11 +342,12 @@ class _Collected:
 
 
 async def _execute(
-    parent: Checkpoint, request: RunRequest, probed: Mapping[str, str] | None
+    parent: Checkpoint, request: RunRequest, stop: str, probed: Mapping[str, str] | None
 ) -> _Collected:
     placeholders = Placeholders(request.streams, END)
     try:
-        message = {"do": "collect", "request": protocol.to_json(request), "probed": probed}
+        plain = protocol.to_json(request)
+        message = {"do": "collect", "request": plain, "stop": stop, "probed": probed}
         forking = asyncio.ensure_future(fork(parent, message, placeholders.fds))
         try:
             pid, link, events = await asyncio.shield(forking)

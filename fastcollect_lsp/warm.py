@@ -201,15 +201,15 @@ class Warm:
         known = self.sessions.recall(native)
         if known is None:
             return None
+        request = dataclasses.replace(known, argv=native.argv, orig_argv=native.orig_argv)
         began = time.perf_counter()
-        session = self.sessions.find(known)[0]
-        if session is None:
-            return None
-        proof_ms = (time.perf_counter() - began) * 1000
-        if known.argv == native.argv:
-            return known, Decision(session, session.name, record=False, proof_ms=proof_ms)
-        orig_argv = [*known.orig_argv[: -len(known.argv)], *native.argv]
-        return dataclasses.replace(known, argv=native.argv, orig_argv=orig_argv), None
+        session = self.sessions.find(request)[0]
+        if session is not None:
+            proof_ms = (time.perf_counter() - began) * 1000
+            return request, Decision(session, session.name, record=False, proof_ms=proof_ms)
+        if known.argv != native.argv and self.sessions.find(known)[0] is not None:
+            return request, None
+        return None
 
     async def serve(
         self,

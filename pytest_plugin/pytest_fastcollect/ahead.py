@@ -1,7 +1,8 @@
 """A session collected ahead of time: the command of an earlier run, up to its first test.
 
 The process becomes what the caller of that run was, with descriptors of the server's in the place
-of the caller's, and runs pytest until `pytest_runtestloop`. There it waits: each fork of it takes
+of the caller's, and runs pytest until `pytest_runtestloop`, or to where runs part that select other
+tests (`selecting`). There it waits: each fork of it takes
 over a caller's descriptors, writes what a cold run would have written by now, and goes on with the
 tests.
 
@@ -27,9 +28,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import _pytest.timing
 import pytest
 
+from fastcollect_lsp import commands
 from fastcollect_lsp.protocol import RunRequest
 
-from . import descriptors, lifetime, run_child, sandbox, terminal
+from . import descriptors, lifetime, run_child, sandbox, selecting, terminal
 from .audit import Audit
 from .census import Census
 from .descriptors import Descriptors
@@ -61,6 +63,8 @@ class Collect:
 
     request: RunRequest
     fds: list[int]
+    stop: str
+    """Where to wait: `configured`, `items` or `collected`."""
     probed: Mapping[str, str] | None
     """What the probe has found of generators; None in the probe itself."""
 
@@ -125,6 +129,8 @@ class Ahead:
         self._reads = self._undo.enter_context(traced_environ())
         for name in ("time", "perf_counter"):
             setattr(_pytest.timing, name, self._asking(getattr(_pytest.timing, name)))
+        if self._collect.stop != "collected":
+            selecting.watch(self.give_up)
 
     def _unwatched(self) -> contextlib.AbstractContextManager[None]:
         return self._audit.paused() if self._audit is not None else contextlib.nullcontext()
@@ -172,11 +178,30 @@ class Ahead:
     # ---------------------------------------------------------------- at the first test
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
-        """The session is collected: goes on in run children only."""
-        self._stop(session)
-        session.config.pluginmanager.unregister(self)
+    def pytest_collection(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Nothing is collected yet."""
+        self._stop_at("configured", session)
         return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session
+    ) -> Generator[None, object, object]:
+        """Nothing is deselected yet."""
+        self._stop_at("items", session)
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """The session is collected."""
+        self._stop_at("collected", session)
+        return (yield)
+
+    def _stop_at(self, point: str, session: pytest.Session) -> None:
+        """Wait here, if this is where; what comes then is done in run children only."""
+        if point == self._collect.stop:
+            self._stop(session)
+            session.config.pluginmanager.unregister(self)
 
     def _stop(self, session: pytest.Session) -> None:
         from . import waiting
@@ -219,6 +244,11 @@ class Ahead:
         enabled = getattr(logging, "_log_cli_enabled", None)
         if enabled is not None and enabled():
             self.give_up("log_cli shows the time of what is logged")
+        if self._collect.stop != "collected":
+            try:
+                selecting.look(session.config, self._request)
+            except commands.Unclear as unclear:
+                self.give_up(str(unclear))
         if (sys.stdin, sys.stdout, sys.stderr)[1:] != self._streams[1:]:
             self.give_up("a standard stream is replaced")
         caught = sum(
@@ -267,21 +297,24 @@ class Ahead:
             self._descriptors.take_over(become.fds)
             self._take_environ(request)
             run_child.rename_process()
+            if self._collect.stop != "collected":
+                selecting.select(session.config, self._request, request)
             run_child.commit(channel)
-        except run_child.Refused as refused:
+        except (run_child.Refused, commands.Unclear) as refused:
             with contextlib.suppress(OSError):
                 channel.send(f"refuse {refused}".encode()[:4000])
             os._exit(0)
         except OSError:
             os._exit(0)
         self._resumed(channel.detach())
+        session.config.stash[STATE].began = began
         for restore in self._restore:
             restore()
         seed_again(self._unseeded)
         _stamp(session)
         self._read_cache(session)
         if request.run:
-            _look_on(session, request.run)
+            _look_on(session, request.run, self._collect.stop == "collected")
         self._print(session, time.perf_counter() - began)
 
     def _take_environ(self, request: RunRequest) -> None:
@@ -335,7 +368,7 @@ class Ahead:
                 for report in self._reports:
                     last_failed.pytest_collectreport(report)
         if (new_first := plugins["nodeids"]) is not None:
-            selected = {item.nodeid for item in session.items}
+            selected = {item.nodeid for item in getattr(session, "items", ())}
             ids = {known for known in new_first.cached_nodeids if str(known) in selected}
             new_first.cached_nodeids = type(new_first)(session.config).cached_nodeids | ids
 
@@ -358,7 +391,7 @@ def _stamp(session: pytest.Session) -> None:
         reporter._sessionstarttime = timing.time()
 
 
-def _look_on(session: pytest.Session, run: str) -> None:
+def _look_on(session: pytest.Session, run: str, collected: bool) -> None:
     """Tell the server of this run, where an editor looks on."""
     from fastcollect_lsp import rendezvous
 
@@ -368,4 +401,5 @@ def _look_on(session: pytest.Session, run: str) -> None:
     reporter = connect(session.config, place, run)
     if reporter is not None:
         session.config.pluginmanager.register(reporter, "fastcollect-reporter")
-        reporter.pytest_collection_finish(session)
+        if collected:
+            reporter.pytest_collection_finish(session)

@@ -55,6 +55,10 @@ checkpoint: it is not left to each run for that. What the project itself asks fo
 PROCESS_IDS = (("execnet.gateway_base", "pid"),)
 """(module, its attribute) that holds the id of the process since the import: set in each run."""
 
+HARMLESS_ARGUMENTS = frozenset(("pytest_cov.plugin", "pytest_django.plugin"))
+"""Modules that are given the arguments before there is any conftest, and look in them for options
+of their own, or for the directory of a path."""
+
 STARTUP_VARIABLES = (
     # the dynamic linker, the C library, the interpreter
     "LD_", "GLIBC_", "GCONV_PATH", "LOCPATH", "NLSPATH", "LC_", "LANG", "TZ", "HOME", "PYTHON",

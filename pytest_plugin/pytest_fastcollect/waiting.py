@@ -150,7 +150,7 @@ class Checkpoint:
     def _fork_collect(self, message: dict[str, Any], fds: list[int]) -> Collect | None:
         request = protocol.parse_run_request(message["request"])
         if self._fork_checkpoint(message):
-            return Collect(request, fds, message["probed"])
+            return Collect(request, fds, str(message["stop"]), message["probed"])
         for fd in fds:
             os.close(fd)
         return None
@@ -344,14 +344,24 @@ class Checkpoint:
         for run in self._runs.values():
             if run.channel.fileno() == fd and events & (select.POLLHUP | select.POLLERR):
                 poll.unregister(fd)
-                if not lifetime.dies_with_peer(fd):
-                    return  # not begun, or over: it ends by itself
+                if not lifetime.dies_with_peer(fd):  # not begun, or over
+                    if _is_stopped(run.pid):
+                        os.kill(run.pid, signal.SIGKILL)
+                    return  # else it ends by itself
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(run.pid, signal.SIGKILL)
 
 
 def _reader() -> protocol.FrameReader:
     return protocol.FrameReader(protocol.MAX_CONTROL_FRAME, protocol.CONTROL_FDS)
+
+
+def _is_stopped(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
+            return stat.read().rpartition(")")[2].split()[0] in ("T", "t")
+    except OSError:
+        return False
 
 
 def _wait(pid: int) -> int:

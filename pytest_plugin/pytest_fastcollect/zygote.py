@@ -86,7 +86,8 @@ def _collect(collect: Collect, checkpoint: Checkpoint) -> Run:
         run.channel = channel
 
     ahead = run.ahead = Ahead(checkpoint, collect, resumed)
-    Active.depth, Active.ahead = "collected", ahead
+    Active.depth = "collected" if collect.stop == "collected" else "warm"
+    Active.ahead = ahead
     Active.record, Active.run = False, ""
     try:
         run.start = ahead.begin(checkpoint.stash)

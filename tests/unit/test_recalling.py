@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from fastcollect_lsp import protocol, sessions
+from fastcollect_lsp.commands import fingerprint
 from fastcollect_lsp.protocol import NativeRequest, RunRequest
-from fastcollect_lsp.sessions import Sessions, fingerprint
+from fastcollect_lsp.sessions import Sessions
 
 SCRIPT = "/env/bin/pytest"
 STREAM = {
@@ -59,15 +60,28 @@ def test_the_same_command() -> None:
 
 
 @pytest.mark.parametrize(
-    "args", [("a.py::test_b",), ("-v", "a.py::test_b"), ("-x", "a.py::B::c[1]")]
-)
+    "args",
+    [
+        ("a.py::test_b",), ("-v", "a.py::test_b"), ("-x", "a.py::B::c[1]"), ("a.py",),
+        ("a.py::test_b", "a.py::test_c"), ("-k", "b or c", "a.py"), ("a.py", "-m", "slow"),
+    ],
+)  # fmt: skip
 def test_another_test_of_the_same_file(args: tuple[str, ...]) -> None:
-    before = (*args[:-1], "a.py::test_a")
+    before = (*[arg for arg in args if arg in ("-v", "-x")], "a.py::test_a")
     assert recall(known(*before), native(*args)) is not None
 
 
 @pytest.mark.parametrize(
-    "args", [("b.py::test_a",), ("a.py",), ("-v", "a.py::test_a"), ("-o", "a.py::test_a"), ()]
+    "args",
+    [
+        ("b.py::test_a",),
+        ("a.py", "b.py"),
+        ("-k",),
+        ("@a.py::test_b",),
+        ("-v", "a.py::test_a"),
+        ("-o", "a.py::test_a"),
+        (),
+    ],
 )
 def test_another_command(args: tuple[str, ...]) -> None:
     assert recall(known("a.py::test_a"), native(*args)) is None
