@@ -194,13 +194,13 @@ class Server:
     ) -> None:
         if hello.version != __version__ and hello.kind != "stop":
             # The newer installation wins: this server was started by one that is gone.
-            await self._step_aside(sock, f"the server was v{__version__}")
+            await self._step_aside(sock, hello, f"the server was v{__version__}")
             return
         if hello.kind != "stop" and (gone := await asyncio.to_thread(self._ground.gone)):
-            await self._step_aside(sock, gone)
+            await self._step_aside(sock, hello, gone)
             return
         if hello.kind in ("run", "native", "recall"):
-            await self._run(sock, reader, hello.kind)
+            await self._run(sock, reader, hello)
         elif hello.kind == "report":
             await self._report(hello, sock, reader)
         elif hello.kind == "status":
@@ -221,8 +221,10 @@ class Server:
         else:
             raise protocol.ProtocolError(f"unknown kind {hello.kind!r}")
 
-    async def _step_aside(self, sock: socket.socket, reason: str) -> None:
+    async def _step_aside(self, sock: socket.socket, hello: Hello, reason: str) -> None:
         """Make room for another server, which whoever comes next will start."""
+        if hello.kind in ("run", "native"):
+            log.info("run cold for pid %d: %s", hello.pid, reason)
         log.info("stopping: %s", reason)
         self._stopping.set()
         await _send(sock, {"served": "cold", "reason": reason})
@@ -238,7 +240,7 @@ class Server:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(sessions.wait(), QUIET_TIMEOUT)
 
-    async def _run(self, sock: socket.socket, reader: protocol.FrameReader, kind: str) -> None:
+    async def _run(self, sock: socket.socket, reader: protocol.FrameReader, hello: Hello) -> None:
         message = await asyncio.wait_for(next_frame(sock, reader), protocol.HANDSHAKE_TIMEOUT)
         fds = reader.take_fds()
         try:
@@ -247,16 +249,17 @@ class Server:
             if len(fds) != protocol.RUN_FDS:
                 raise protocol.ProtocolError(f"{len(fds)} descriptors came with a run")
             decided = None
-            if kind != "run":
+            if hello.kind != "run":
                 native = protocol.parse_native_request(message)
                 run_id = native.env.pop(client.RUN_VARIABLE, "")
-                request, decided = await self._described(native, only_known=kind == "recall")
+                request, decided = await self._described(native, hello.kind == "recall")
                 request = dataclasses.replace(request, run=run_id)
             else:
                 request = protocol.parse_run_request(message)
             if self._runs is not None:
                 request = dataclasses.replace(request, run=request.run or self._runs.expect())
-            manner = Manner(self._is_plain(request), native=kind == "native")
+            plain = self._is_plain(request)
+            manner = Manner(plain, native=hello.kind == "native", pid=hello.pid)
 
             async def tell(text: str) -> None:
                 await _send(sock, {"waiting": text})
@@ -265,7 +268,8 @@ class Server:
                 request, fds, tell, decided if manner.plain else None, manner
             )
         except natively.Undescribed as undescribed:
-            log.info("left to pytest: %s", undescribed)
+            # No decision yet: the same process asks again as pytest, which knows what it is to run.
+            log.info("left to pytest, pid %d: %s", hello.pid, undescribed)
             await _send(sock, {"served": "cold", "reason": str(undescribed)})
             return
         finally:

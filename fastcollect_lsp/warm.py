@@ -46,6 +46,8 @@ class Manner:
     that was collected for that command, and one had better be there when it is repeated."""
     native: bool = False
     """Its caller has not imported pytest, which a fork of any warm process saves."""
+    pid: int = 0
+    """Its caller, as it says itself: for the log alone."""
 
 
 ORDINARY = Manner()
@@ -224,7 +226,7 @@ class Warm:
         `tell` has the caller say why it has to wait; `decided`: a decision of this very moment.
         """
         self.warming.asked()
-        if not await self._await_turn(tell):
+        if not await self._await_turn(tell, manner.pid):
             decision = Decision(None, f"{len(self.active)} runs are going on", record=False)
         else:
             decision = decided or await self._decide_or_wait(request, manner)
@@ -244,7 +246,7 @@ class Warm:
                 lost = f"the checkpoint {checkpoint.name} is gone ({error.strerror})"
                 decision = dataclasses.replace(decision, checkpoint=None, reason=lost)
         served = decision.served
-        self._note(decision, served)
+        self._note(decision, served, manner.pid)
         if manner.plain:
             self.sessions.want(dataclasses.replace(request, run=""))
         if served == "cold":
@@ -264,14 +266,20 @@ class Warm:
         left_ms = self.warming.worth_waiting(request, saves_ms)
         if left_ms is None:
             return decision
-        log.info("a run waits up to %.0f ms for %s", left_ms, self.warming.building)
+        log.info(
+            "run queued for pid %d: up to %.0f ms, for %s",
+            manner.pid,
+            left_ms,
+            self.warming.building,
+        )
         await self.warming.wait(min(1.25 * left_ms / 1000, MAX_WAIT))
         return await asyncio.to_thread(self.decide, request, manner)
 
-    async def _await_turn(self, tell: Callable[[str], Awaitable[None]]) -> bool:
+    async def _await_turn(self, tell: Callable[[str], Awaitable[None]], pid: int) -> bool:
         """Wait while too many runs go on at the same time; False where that takes too long."""
         if len(self.active) < self.max_runs:
             return True
+        log.info("run queued for pid %d: %d runs are going on", pid, len(self.active))
         await tell(f"waiting for one of {len(self.active)} runs to end")
         deadline = time.monotonic() + TURN_TIMEOUT
         while len(self.active) >= self.max_runs and time.monotonic() < deadline:
@@ -352,7 +360,7 @@ class Warm:
 
         loop.add_reader(fd, ended)
 
-    def _note(self, decision: Decision, served: str) -> None:
+    def _note(self, decision: Decision, served: str, pid: int) -> None:
         self.runs[served] += 1
         if served == "cold":
             self.last_run = LastRun("cold", decision.reason, proof_ms=decision.proof_ms)
@@ -360,8 +368,9 @@ class Warm:
         for name, reason in decision.misses:
             self.misses.append(Miss(time.strftime("%H:%M:%S"), name, reason, what))
         log.info(
-            "run %s: %s, proof %.1f ms%s",
+            "run %s for pid %d: %s, proof %.1f ms%s",
             served,
+            pid,
             decision.reason,
             decision.proof_ms,
             "".join(f"; not {name}: {reason}" for name, reason in decision.misses),
