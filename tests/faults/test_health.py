@@ -5,15 +5,18 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
+import subprocess
 from typing import Any
 
 import pytest
 
 from tests.conftest import MakeProject
+from tests.faults.killing import is_native
 from tests.faults.test_other_versions import other_version
-from tests.support import SmallBench, ended, eventually
+from tests.support import HANG, SmallBench, ended, eventually
 
 FILES = {"conftest.py": "import slow_to_import\n", "test_good.py": "def test_good(): pass\n"}
 
@@ -123,16 +126,59 @@ def test_nothing_can_be_warm(project: MakeProject) -> None:
     assert bool(found) == (status["state"] == "degraded")
 
 
+DECISION = re.compile(r"fastcollect\.warm: run (\w+) for pid (\d+): .*, proof \d+\.\d ms")
+
+
 @pytest.mark.long
 def test_every_decision_has_one_line_in_the_log(project: MakeProject) -> None:
+    """With the pid of the caller: cold, warm and collected, by both commands."""
     bench = project(FILES)
-    bench.warm_up()
+    bench.warm_up("--strict-markers")
     (server,) = bench.servers()
-    before = (server / "log").read_text().count("INFO fastcollect.warm: run ")
-    for args in ((), ("-k", "good"), ("--no-such-option",), ("-q",)):
-        bench.pytest(*args)
+    native = bench.project.python.parent / "fastcollect"
+    commands = [bench.command, *([[str(native), "run"]] if is_native(native) else [])]
+    env = {**bench.env, "FASTCOLLECT_TOP_LEVEL": str(os.getpid())}
+    asked: dict[int, list[str]] = {}
+    before = len(DECISION.findall((server / "log").read_text()))
+    for command in commands:
+        for args in (["--strict-markers"], ["-k", "good"], ["-k", "good"], ["test_good.py"]):
+            bench.wait_until_warm()
+            done = subprocess.Popen(
+                [*command, *args], cwd=bench.root, env=env,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            assert done.wait(HANG) == 0
+            asked[done.pid] = args
+    decisions = DECISION.findall((server / "log").read_text())[before:]
+    assert [int(pid) for _, pid in decisions] == list(asked)
+    assert {served for served, _ in decisions} >= {"warm", "collected"}
+
+
+@pytest.mark.long
+def test_who_waits_is_in_the_log(project: MakeProject) -> None:
+    """A run that is queued, with its pid; and one that is cold because it took too long."""
+    slow = "import os, time\ndef test_slow():\n    open('begun', 'w').close()\n"
+    slow += "    while not os.path.exists('go'): time.sleep(0.01)\n"
+    bench = project({**FILES, "test_slow.py": slow}, FASTCOLLECT_MAX_RUNS="1")
+    (bench.root / "go").touch()
+    bench.warm_up()
+    (bench.root / "go").unlink()
+    (bench.root / "begun").unlink()
+    (server,) = bench.servers()
+    env = {**bench.env, "FASTCOLLECT_TOP_LEVEL": str(os.getpid())}
+
+    def begin(*args: str) -> subprocess.Popen[bytes]:
+        command = [*bench.command, *args]
+        return subprocess.Popen(command, cwd=bench.root, env=env, stdout=subprocess.DEVNULL)
+
+    slow_run = begin("test_slow.py")
+    try:
+        eventually((bench.root / "begun").exists, "the first run's test")
+        second = begin("test_good.py")
+        assert second.wait(HANG) == 0
+    finally:
+        (bench.root / "go").touch()
+        assert slow_run.wait(HANG) == 0
     log = (server / "log").read_text()
-    decisions = [line for line in log.splitlines() if "warm: run warm" in line or "run cold" in line
-                 or "run collected" in line]  # fmt: skip
-    assert len(decisions) >= 3 and log.count("fastcollect.warm: run ") > before
-    assert all("proof" in line for line in decisions)
+    assert f"run queued for pid {second.pid}: 1 runs are going on" in log
+    assert f"run cold for pid {second.pid}: 1 runs are going on" in log
