@@ -88,7 +88,7 @@ def spawn_server(where: Place) -> None:
     children, must not find it.
     """
     rendezvous.secure(where.directory)
-    if os.statvfs(where.directory).f_bavail == 0:  # the server could not even tell
+    if is_full(where.directory):  # the server could not even tell
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(where.directory))
     log = rendezvous.open_log(where)
     devnull = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
@@ -112,6 +112,12 @@ def spawn_server(where: Place) -> None:
     os.close(log)
     os.close(devnull)
     _wait_for(pid)
+
+
+def is_full(directory: os.PathLike[str]) -> bool:
+    """Whether a file system has no room left; some do not count it at all (ramfs)."""
+    state = os.statvfs(directory)
+    return state.f_blocks > 0 and state.f_bavail == 0
 
 
 def _wait_for(pid: int) -> None:

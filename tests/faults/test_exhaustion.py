@@ -161,6 +161,23 @@ def test_no_room_for_a_server(project: MakeProject) -> None:
 
 
 @pytest.mark.long
+def test_a_file_system_that_counts_nothing(project: MakeProject) -> None:
+    """It is not full for that."""
+    bench = project(FILES)
+    bench.directory.mkdir(mode=0o700)
+    mount = ["mount", "-t", "ramfs", "-o", "mode=0700", "ramfs", str(bench.directory)]
+    if subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("no file system may be mounted here")
+    try:
+        assert os.statvfs(bench.directory).f_blocks == 0
+        bench.warm_up(*OPTIONS)
+        assert bench.compare_warm(*OPTIONS).differences == ()
+        assert bench.fastcollect("stop").returncode == 0
+    finally:
+        subprocess.run(["umount", "--lazy", str(bench.directory)], check=True)
+
+
+@pytest.mark.long
 def test_no_room_for_temporary_files(project: MakeProject) -> None:
     bench = project(FILES)
     with small_disk(bench.root.parent / "tmp"):
