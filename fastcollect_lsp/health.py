@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from . import __version__, client, rendezvous
@@ -50,8 +51,10 @@ def examine(place: Place) -> Health:
     """Look at the rendezvous and ask the server; no server at all is healthy."""
     try:
         rendezvous.check(place.directory)
+        if not _has_room(place.directory):
+            return Health([_no_room(place.directory)])
     except FileNotFoundError:
-        return Health([])
+        return Health(_obstacles(place.directory))
     except (rendezvous.Unsafe, OSError) as error:
         remedy = "remove it, or set FASTCOLLECT_DIR to a directory of your own"
         return Health([Finding(str(error), remedy)])
@@ -59,7 +62,10 @@ def examine(place: Place) -> Health:
         answer = client.ask(place, "status", client.DECISION_TIMEOUT)
     except client.Unavailable as error:
         holder = rendezvous.read_holder(place).get("pid", "unknown")
-        return Health([Finding(f"{error} (pid {holder})", f"end it: kill -9 {holder}")])
+        remedy = f"end it: kill -9 {holder}"
+        if _is_stopped(holder):
+            remedy = f"it was stopped; have it go on: kill -CONT {holder}; or {remedy}"
+        return Health([Finding(f"{error} (pid {holder})", remedy)])
     if answer is None:
         return Health(_leftovers(place))
     try:
@@ -78,6 +84,37 @@ def examine(place: Place) -> Health:
         remedy = _NOT_WATCHING.format("; ".join(hints) or "see: fastcollect logs")
         findings.append(Finding(status.watch.text, remedy))
     return Health(findings, status.watch.text if status.watch is not None else None)
+
+
+def _obstacles(directory: Path) -> list[Finding]:
+    """Why no server could have this directory, which is not there yet."""
+    there = next(above for above in directory.parents if os.path.lexists(above))
+    remedy = "set FASTCOLLECT_DIR to a directory of your own"
+    try:
+        rendezvous.check_above(there / "x")
+    except (rendezvous.Unsafe, OSError) as error:
+        return [Finding(f"no server can be started: {error}", remedy)]
+    if not os.access(there, os.W_OK | os.X_OK) or os.statvfs(there).f_flag & os.ST_RDONLY:
+        return [Finding(f"no server can be started: {there} cannot be written to", remedy)]
+    return [] if _has_room(there) else [_no_room(there)]
+
+
+def _has_room(directory: Path) -> bool:
+    return not client.is_full(directory)
+
+
+def _no_room(directory: Path) -> Finding:
+    what = f"no space is left on the file system of {directory}: new servers cannot start"
+    return Finding(what, "make room, or set FASTCOLLECT_DIR to a directory elsewhere")
+
+
+def _is_stopped(pid: object) -> bool:
+    """Whether a process has got SIGSTOP, or is held by a debugger."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] in (b"T", b"t")
+    except (OSError, IndexError):
+        return False
 
 
 def _leftovers(place: Place) -> list[Finding]:

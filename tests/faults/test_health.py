@@ -9,14 +9,16 @@ import re
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import MakeProject
 from tests.faults.killing import is_native
+from tests.faults.test_exhaustion import fill, small_disk
 from tests.faults.test_other_versions import other_version
-from tests.support import HANG, SmallBench, ended, eventually
+from tests.support import HANG, SmallBench, ended, eventually, header
 
 FILES = {"conftest.py": "import slow_to_import\n", "test_good.py": "def test_good(): pass\n"}
 
@@ -64,7 +66,7 @@ def test_stopped(project: MakeProject) -> None:
     os.kill(pid, signal.SIGSTOP)
     try:
         (finding,) = health(bench)
-        assert "does not answer" in finding["what"] and str(pid) in finding["remedy"]
+        assert "does not answer" in finding["what"] and f"kill -CONT {pid}" in finding["remedy"]
     finally:
         os.kill(pid, signal.SIGCONT)
     eventually(lambda: health(bench) == [], "an answer")
@@ -85,6 +87,43 @@ def test_a_pid_that_is_another_process_now(project: MakeProject) -> None:
     assert str(os.getpid()) not in finding["remedy"]
     bench.warm_up()
     assert bench.fastcollect("stop").returncode == 0
+
+
+@pytest.mark.long
+def test_nowhere_to_write(project: MakeProject) -> None:
+    """What the run says is what is found."""
+    bench = project(FILES)
+    with small_disk(bench.directory):
+        subprocess.run(["mount", "-o", "remount,ro", str(bench.directory)], check=True)
+        bench.extra_env["FASTCOLLECT_DIR"] = str(bench.directory / "mine")
+        done = bench.pytest()
+        assert header(done.output).startswith("cold: no server could be started"), done.output
+        (finding,) = health(bench)
+        assert "no server can be started" in finding["what"]
+
+
+@pytest.mark.long
+def test_where_others_may_put_something_else(project: MakeProject, tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    bench = project(FILES, FASTCOLLECT_DIR=str(tmp_path / "open" / "mine"))
+    (finding,) = health(bench)
+    assert "others may replace what is in" in finding["what"]
+
+
+@pytest.mark.long
+def test_no_room(project: MakeProject) -> None:
+    bench = project(FILES)
+    with small_disk(bench.directory):
+        assert health(bench) == []
+        fill(bench.directory)
+        (finding,) = health(bench)
+        assert "no space is left" in finding["what"]
+        (bench.directory / "filling").unlink()
+        bench.warm_up()
+        fill(bench.directory)
+        (finding,) = health(bench)
+        assert "no space is left" in finding["what"]
 
 
 @pytest.mark.long
