@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test check unit long fuzz rust extension vscode vscode-all clean
+.PHONY: demo test check unit long fuzz audit rust extension vscode vscode-all clean
 
 # An environment as a user would have it: the two distributions, and what the example imports.
 DEMO := .work/demo
@@ -44,6 +44,13 @@ long: $(VENV)/.installed
 # Five minutes of each target (`rust_scanner/fuzz/run.sh SECONDS TARGET...` for others); needs nightly and cargo-fuzz.
 fuzz:
 	rust_scanner/fuzz/run.sh
+
+# Advisories, licences and sources of all that is depended on; needs cargo-deny, and reaches for the advisory databases.
+audit: $(VENV)/.installed
+	$(BIN)/pip install --quiet --group audit
+	mkdir -p .work && $(BIN)/pip freeze --exclude-editable > .work/audit.txt
+	cargo deny check
+	$(BIN)/pip-audit --strict --disable-pip --no-deps --progress-spinner off --requirement .work/audit.txt
 
 NODE_MODULES := vscode-extension/node_modules/.installed
 $(NODE_MODULES): vscode-extension/package-lock.json
