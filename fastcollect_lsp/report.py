@@ -159,13 +159,17 @@ def print_tree(tree: Tree, seconds: float) -> None:
     console = Console(highlight=False, soft_wrap=True)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     marked = {node.id for node in tree.dynamic}
+    plain: list[str] = []  # printed together: each call of rich's takes longer than scanning a file
     for node in tree.nodes:
-        shown = escape(_printable(node.id))
-        mark = "" if node.reason is None else f"  [dim]\\[dynamic: {escape(node.reason)}][/dim]"
-        if node.is_test:
-            console.print(shown + mark)
-        elif node.id in marked and node.kind != "function":
-            console.print(f"[dim]{shown}[/dim]{mark}")
+        if node.is_test and node.reason is None:
+            plain.append(_printable(node.id) + "\n")
+        elif node.is_test or (node.id in marked and node.kind != "function"):
+            console.file.write("".join(plain))
+            plain.clear()
+            shown = escape(_printable(node.id))
+            shown = shown if node.is_test else f"[dim]{shown}[/dim]"
+            console.print(f"{shown}  [dim]\\[dynamic: {escape(node.reason or '')}][/dim]")
+    console.file.write("".join(plain))
     for node in tree.errors:
         errors.print(f"[red]ERROR[/red] {escape(_printable(node.id))}: {escape(node.error or '')}")
     counts = [f"{_count(len(tree.tests), 'test')} in {seconds:.3f}s"]
@@ -180,6 +184,8 @@ def _count(number: int, what: str) -> str:
 
 def _printable(node_id: str) -> str:
     """A node id for a terminal: what is no text, or would control it, is escaped."""
+    if node_id.isprintable():
+        return node_id
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode()
         for char in node_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -135,13 +136,18 @@ def _has(tree: Tree, argument: str, config: ProjectConfig, cwd: Path) -> bool:
     return node is not None and node.error is not None
 
 
+@functools.lru_cache(maxsize=16)  # nodes of one file follow each other
+def _path_of(uri: str) -> str:
+    return path_of(uri) or uri
+
+
 def _node(item: Mapping[str, Any]) -> Node:
     place = item.get("range")
     return Node(
         id=item["id"],
         kind=item["kind"],
         parent=item.get("parent"),
-        path=path_of(item["uri"]) or item["uri"],
+        path=_path_of(item["uri"]),
         line=place["start"]["line"] + 1 if place else None,
         tags=tuple(item["tags"]),
         reason=item.get("reason") or ("not decided by the text" if item["dynamic"] else None),
