@@ -109,7 +109,11 @@ def git(root: Path, *args: str) -> None:
     """One command of git. Raises subprocess.CalledProcessError."""
     identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
     env = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
-    subprocess.run(["git", *identity, *args], cwd=root, env=env, check=True, capture_output=True)
+    command = ["git", *identity, *args]
+    for attempt in range(5):  # a run that goes on may write into what is being removed
+        done = subprocess.run(command, cwd=root, env=env, check=attempt == 4, capture_output=True)
+        if done.returncode == 0:
+            return
 
 
 @dataclass
