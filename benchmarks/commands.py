@@ -1,6 +1,7 @@
 """What commands cost, and whether the answers are right: ours, pytest's own, and others'.
 
-usage: python benchmarks/commands.py [--python PATH] [--rounds N] [--others] [WORKLOAD...]
+usage: python benchmarks/commands.py [--python PATH] [--rounds N] [--others] [--suite NAME]...
+           [WORKLOAD...]
 
 PATH is the interpreter of an environment with this project, numpy and pandas (and pytest-xdist, if
 that is to be measured). `--others` installs those from PyPI into `.work/rivals` (`contestants.py`).
@@ -9,6 +10,9 @@ command in turn, each in its own copy of the project, a second after the edit wh
 An answer is wrong where exit status, or number of tests passed, failed or listed, is not that of
 cold pytest in the same round. Results go to `benchmarks/results/commands.json` and `commands.md`;
 `benchmarks/plot.py` draws them.
+
+`--suite` adds real suites, where FASTCOLLECT_SUITES says (`tests/equivalence/suites.py`): all their
+tests and `--collect-only`, in their own environments, by pytest and by ours.
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ HERE = Path(__file__).parent.resolve()
 sys.path[:0] = [str(HERE.parent)]
 from benchmarks.contestants import Contestant, own, rivals  # noqa: E402
 from benchmarks.workloads import JOBS, WORKLOADS, Job, set_value, write  # noqa: E402
+from tests.equivalence.suites import Suite, available  # noqa: E402
 
 RESULTS = HERE / "results"
 COLD = "cold pytest"
@@ -228,6 +233,26 @@ def run_workload(
     return f"{workload}: {served}"
 
 
+def run_suite(table: Table, suite: Suite, rounds: int) -> str:
+    """A real suite; how many runs ours has served, by how."""
+    project, floor = suite.project, "pytest --version"
+    with tempfile.TemporaryDirectory(prefix="fc-") as name:
+        env = {**os.environ, "FASTCOLLECT_DIR": name}
+        for unwanted in ("CI", "PYTHONDONTWRITEBYTECODE", "PYTEST_ADDOPTS"):
+            env.pop(unwanted, None)
+        contestants = [one for one in own(project.python) if one.name != floor]
+        entries = [Entry(contestant, project.root, env) for contestant in contestants]
+        try:
+            for row in ("--collect-only -q, repeated", "all tests, repeated"):
+                job = Job((*project.args, *JOBS[row].args))
+                measure(table, suite.name, row, job, entries, rounds)
+                print("\n".join(t for t in table.markdown() if f"| {row} " in t), flush=True)
+            served = _served(entries[-1])
+        finally:
+            entries[-1].stop()
+    return f"{suite.name}: {served}"
+
+
 def _served(entry: Entry) -> dict[str, int]:
     native = Path(entry.contestant.settle[0])
     status = subprocess.run(
@@ -246,14 +271,19 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--others", action="store_true")
     parser.add_argument("--row", action="append", choices=list(JOBS))
+    parser.add_argument("--suite", action="append", default=[])
     parser.add_argument("workloads", nargs="*", default=list(WORKLOADS))
     options = parser.parse_args()
     load, table, served = os.getloadavg()[0], Table(), []
-    for name in options.workloads:
+    suites = {suite.name: suite for suite in available()}
+    for name in [*options.workloads, *options.suite]:
         rows = options.row or list(JOBS)
-        served.append(
-            run_workload(table, name, options.python, options.others, options.rounds, rows)
-        )
+        if name in suites:
+            served.append(run_suite(table, suites[name], options.rounds))
+        else:
+            served.append(
+                run_workload(table, name, options.python, options.others, options.rounds, rows)
+            )
         machine = (
             f"{os.cpu_count()} cores, Linux {platform.release().partition('-')[0]}, Python"
             f" {platform.python_version()}; load {load:.1f} before, {os.getloadavg()[0]:.1f} after;"

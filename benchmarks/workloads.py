@@ -47,6 +47,7 @@ class Job:
 JOBS = {
     "one test, repeated": Job((f"{FIRST}::test_value",)),
     "another node id": Job((FIRST + "::test_case[{round}]",)),
+    "another -k": Job(("-q", "-k", "case and {round}")),
     "one test, its file edited": Job((f"{FIRST}::test_value",), FIRST),
     "one test, a helper edited": Job((f"{FIRST}::test_value",), "helper.py"),
     "one test, the conftest edited": Job((f"{FIRST}::test_value",), "tests/conftest.py"),
