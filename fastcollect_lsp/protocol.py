@@ -342,7 +342,6 @@ _PLAIN: dict[str, Any] = {
     "str": lambda value: isinstance(value, str),
     "str | None": lambda value: value is None or isinstance(value, str),
     "int": lambda value: type(value) is int,
-    "int | None": lambda value: value is None or type(value) is int,
     "float": lambda value: type(value) in (int, float),
     "bool": lambda value: isinstance(value, bool),
     "list[str]": _is_list_of(str),
