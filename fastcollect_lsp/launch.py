@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import psutil
 
+from . import shortage
+
 INTERRUPT_TIMEOUT = 5.0
 """Seconds after an interrupt until the run is killed with all that it has started."""
 COLUMNS, LINES = 120, 40
@@ -49,6 +51,7 @@ class Launched:
             raise
         finally:
             os.close(theirs)
+        shortage.release(self._process.pid)
         os.set_blocking(ours, False)
         self._terminal = ours
         self._on_output = on_output

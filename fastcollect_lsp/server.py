@@ -17,7 +17,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from . import __version__, client, natively, protocol, rendezvous
+from . import __version__, client, natively, protocol, rendezvous, shortage
 from .freshness import Freshness
 from .ground import Ground
 from .link import next_frame
@@ -475,6 +475,7 @@ def main() -> int:
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    shortage.volunteer(shortage.SERVER)
     logging.getLogger("pygls").setLevel(logging.WARNING)  # it logs whole messages
     try:
         return asyncio.run(serve(sys.argv[1]))

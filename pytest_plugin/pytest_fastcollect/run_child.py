@@ -11,6 +11,7 @@ import resource
 import runpy
 import signal
 import socket
+import struct
 import sys
 import threading
 import types
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from fastcollect_lsp import protocol
+from fastcollect_lsp import protocol, shortage
 from fastcollect_lsp.protocol import RunRequest, Stream
 
 from . import bytecode, lifetime, terminal
@@ -82,6 +83,7 @@ def commit(channel: socket.socket) -> None:
     """Tell the caller that its run can begin; returns when it has said `go`. Ends the process if it
     went away. Raises Refused."""
     _look_at_temporary_directory()
+    _be_as_important(channel)
     pidfd = _pidfd()
     socket.send_fds(channel, [f"ready {os.getpid()}".encode()], [pidfd] if pidfd >= 0 else [])
     if pidfd >= 0:
@@ -90,6 +92,16 @@ def commit(channel: socket.socket) -> None:
         os._exit(0)
     # The caller never writes after `go`, and its end closes early only if it is killed.
     lifetime.die_with_peer(channel, -os.getpgrp())
+
+
+def _be_as_important(channel: socket.socket) -> None:
+    """To whoever needs memory, this is the caller and nothing warm any more. Raises Refused."""
+    credentials = channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    caller, _, _ = struct.unpack("3i", credentials)
+    try:
+        shortage.be_as(caller)
+    except OSError as error:
+        raise Refused(f"its place where memory is short is not to be had ({error})") from None
 
 
 def _look_at_temporary_directory() -> None:

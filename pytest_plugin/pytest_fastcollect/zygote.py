@@ -13,6 +13,8 @@ import sys
 
 import _pytest.config
 
+from fastcollect_lsp import shortage
+
 from . import bytecode, leaving, run_child
 from .ahead import Ahead, Collect
 from .describe import Describe, Interpreter
@@ -114,6 +116,7 @@ def main(fd: int, prefix: tuple[str | None, bool] | None = None) -> Run:
     if sys.path and sys.path[0] == "":
         del sys.path[0]
         sys.path_importer_cache.pop(os.getcwd(), None)
+    shortage.volunteer(shortage.WARM)
     _pytest.config.get_config()  # imports what every run imports
     checkpoint = Checkpoint(socket.socket(fileno=fd), Stash(), Interpreter.here())
     checkpoint.tell(
