@@ -197,7 +197,8 @@ fn wait(
     Ok([from_server, from_child])
 }
 
-fn read_frame(server: &UnixStream, deadline: Instant) -> std::io::Result<serde_json::Value> {
+/// The next frame. What is none ends the hand-over: the run is cold.
+pub fn read_frame(server: &UnixStream, deadline: Instant) -> std::io::Result<serde_json::Value> {
     let mut length = [0; 4];
     read_until(server, &mut length, deadline)?;
     let length = u32::from_be_bytes(length) as usize;

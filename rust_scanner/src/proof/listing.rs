@@ -159,6 +159,58 @@ mod tests {
 
     use super::*;
 
+    fn dir() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a temporary directory")
+    }
+
+    /// As if the directory had been left alone for a while before.
+    fn settled(path: &Path) -> DirState {
+        let (names, proven) =
+            read(path, Names::Relevant, SystemTime::now() + Duration::from_secs(10));
+        assert!(proven.is_some());
+        DirState { which: Names::Relevant, names, proven: Mutex::new(proven), ctime_ns: None }
+    }
+
+    #[test]
+    fn a_directory_with_the_same_stat_is_not_listed_again() {
+        let dir = dir();
+        std::fs::write(dir.path().join("a.py"), "").expect("writable");
+        let mut state = settled(dir.path());
+        state.names = Ok(Box::default());
+        assert!(state.holds(dir.path()), "its names are not looked at");
+        *lock(&state.proven) = None;
+        assert!(!state.holds(dir.path()));
+    }
+
+    #[test]
+    fn a_directory_with_another_stat_is() {
+        let dir = dir();
+        let state = settled(dir.path());
+        let before = *lock(&state.proven);
+        std::fs::write(dir.path().join("notes"), "").expect("writable");
+        while stat(dir.path()).ok() == before {
+            std::fs::write(dir.path().join("notes"), "").expect("writable");
+            std::fs::remove_file(dir.path().join("notes")).expect("there");
+        }
+        assert!(state.holds(dir.path()), "no relevant name is new");
+        std::fs::write(dir.path().join("b.py"), "").expect("writable");
+        assert!(!state.holds(dir.path()));
+    }
+
+    #[test]
+    fn a_directory_that_was_there_and_is_gone() {
+        let dir = dir();
+        let (young, old) = (DirState::of(dir.path(), Names::Relevant), settled(dir.path()));
+        *lock(&young.proven) = None;
+        std::fs::remove_dir(dir.path()).expect("empty");
+        assert!(!young.holds(dir.path()));
+        assert!(!old.holds(dir.path()));
+        let absent = DirState::of(dir.path(), Names::Relevant);
+        assert!(absent.holds(dir.path()));
+        std::fs::create_dir(dir.path()).expect("writable");
+        assert!(!absent.holds(dir.path()));
+    }
+
     #[test]
     fn no_stat_stands_for_a_listing_made_within_the_tick_of_a_change() {
         let dir = tempfile::tempdir().expect("a temporary directory");

@@ -85,6 +85,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_has_just_changed_is_read_again() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("module.py");
+        std::fs::write(&path, "import numpy").expect("written");
+        assert_eq!(settled(FileState::of(&path)), None);
+        let old = FileState::of(Path::new("/"));
+        assert_eq!(settled(old.clone()), Some(old));
+        assert_eq!(settled(FileState::of(&dir.path().join("absent"))), None);
+    }
+
+    #[test]
+    fn a_file_with_the_same_state_is_not_read_again() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("module.py");
+        std::fs::write(&path, "import numpy").expect("written");
+        let mut state = PrefixState::of(&path, 6);
+        state.bytes = Ok(Box::from(*b"export"));
+        assert!(!state.holds(&path));
+        *lock(&state.proven) = Some(FileState::of(&path));
+        assert!(state.holds(&path), "its bytes are not looked at");
+    }
+
+    #[test]
     fn what_follows_the_beginning_may_change() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join("module.py");

@@ -156,9 +156,42 @@ mod tests {
         let precise = 5_000_000_001;
         assert!(stat(i128::from(precise)).is_racy(after(precise + 50_000_000)));
         assert!(!stat(i128::from(precise)).is_racy(after(precise + 150_000_000)));
+        assert!(stat(i128::from(precise)).is_racy(after(precise + 99_999_999)));
+        assert!(!stat(i128::from(precise)).is_racy(after(precise + 100_000_000)));
         assert!(stat(5_000_000_000).is_racy(after(6_900_000_000)));
         assert!(!stat(5_000_000_000).is_racy(after(7_100_000_000)));
         // A time stamp of the future, as of a server whose clock is ahead, is racy until it has come.
         assert!(stat(9_000_000_001).is_racy(after(precise)));
+    }
+
+    #[test]
+    fn of_a_directory_at_the_end_of_a_link_it_counts_which_it_is() {
+        let whole = Stat { mtime_ns: 1, ctime_ns: 2, size: 3, inode: 4, device: 5 };
+        let which = Stat { mtime_ns: 0, ctime_ns: 0, size: 0, inode: 4, device: 5 };
+        assert_eq!(whole.of_link_target(true), which);
+        assert_eq!(whole.of_link_target(false), whole);
+    }
+
+    #[test]
+    fn times_are_whole_nanoseconds() {
+        assert_eq!(nanoseconds(2, 3), 2_000_000_003);
+        assert_eq!(nanoseconds(-1, 5), -999_999_995);
+    }
+
+    #[test]
+    fn only_a_link_has_a_link() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+        std::fs::write(&file, "x").expect("written");
+        std::os::unix::fs::symlink("file", &link).expect("linked");
+        assert!(FileState::of(&file).link.is_none());
+        let state = FileState::of(&link);
+        assert_eq!(
+            state.link.as_ref().and_then(|link| link.target.clone()),
+            Some(b"file".to_vec())
+        );
+        assert_eq!(state.stat(), FileState::of(&file).stat());
+        assert!(state.ctime_ns() >= FileState::of(&file).ctime_ns());
+        assert_eq!(FileState::of(&dir.path().join("absent")).ctime_ns(), None);
     }
 }

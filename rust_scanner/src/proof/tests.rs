@@ -259,3 +259,53 @@ fn of_a_listing_every_name_counts_but_what_python_puts_there() {
     fs::create_dir(dir.path().join("case.yaml")).expect("writable");
     assert_eq!(inputs.changed(20), [dir.path()], "a directory is no file");
 }
+
+#[test]
+fn what_is_in_a_snapshot() {
+    let dir = dir();
+    let paths = |names: &[&str]| -> Vec<PathBuf> {
+        names.iter().map(|name| dir.path().join(name)).collect()
+    };
+    let before = now_ns();
+    let beginnings = paths(&["p", "q", "r", "s", "t"]).into_iter().map(|path| (path, 1)).collect();
+    let inputs =
+        InputSet::snapshot(paths(&["a", "b"]), paths(&["c", "d"]), beginnings, paths(&["e"]));
+    assert!(before > 0 && before <= inputs.taken_ns() && inputs.taken_ns() <= now_ns());
+    assert_eq!(inputs.len(), 10);
+    assert!(!inputs.is_empty());
+    let files: Vec<&Path> = inputs.files().collect();
+    assert_eq!(files, paths(&["a", "b", "p", "q", "r", "s", "t"]));
+    let dirs: Vec<&Path> = inputs.dirs().collect();
+    assert_eq!(dirs, paths(&["c", "d", "e"]));
+    let none = InputSet::snapshot(vec![], vec![], vec![], vec![]);
+    assert!(none.is_empty() && none.len() == 0);
+    assert_eq!((none.files().count(), none.dirs().count()), (0, 0));
+    for kind in 0..3 {
+        let mut one = [vec![], vec![], vec![]];
+        one[kind].push(dir.path().join("a"));
+        let [files, dirs, beginnings] = one;
+        let beginnings = beginnings.into_iter().map(|path| (path, 1)).collect();
+        assert!(!InputSet::snapshot(files, dirs, beginnings, vec![]).is_empty());
+    }
+}
+
+#[test]
+fn of_many_beginnings_those_that_differ() {
+    let dir = dir();
+    let paths: Vec<PathBuf> = (0..5).map(|index| dir.path().join(index.to_string())).collect();
+    paths.iter().for_each(|path| write(path, "import numpy"));
+    let beginnings = paths.iter().map(|path| (path.clone(), 6)).collect();
+    let inputs = InputSet::snapshot(vec![], vec![], beginnings, vec![]);
+    assert!(inputs.changed(20).is_empty());
+    write(&paths[3], "from numpy");
+    assert_eq!(inputs.changed(20), [paths[3].clone()]);
+}
+
+#[test]
+fn a_link_to_a_directory_is_a_directory_to_who_lists() {
+    let prepare = |dir: &Path| fs::create_dir(dir.join("real")).expect("made");
+    let to_directory = |dir: &Path| symlink("real", dir.join("link")).expect("linked");
+    assert_eq!(differs(prepare, &[], &[""], to_directory), [""]);
+    let to_nothing = |dir: &Path| symlink("nowhere", dir.join("link")).expect("linked");
+    assert_eq!(differs(prepare, &[], &[""], to_nothing), Vec::<String>::new());
+}
