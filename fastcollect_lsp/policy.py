@@ -26,6 +26,8 @@ MODULE_MS = 3.0
 MAX_PROCESSES = 12
 MAX_BYTES = 1 << 30
 """Bounds on the warm processes of a project, and on the memory that only they use (USS)."""
+MAX_SHARE = 0.25
+"""The part of all memory there is that this may be at most."""
 
 _VOLATILE_VARIABLES = frozenset(
     ("_", "OLDPWD", "PWD", "SHLVL", "COLUMNS", "LINES", "WINDOWID", "PYTEST_VERSION")
@@ -136,12 +138,16 @@ class Point:
     own_bytes: int
 
 
-def evict(points: Sequence[Point]) -> list[int]:
-    """Which checkpoints to give up, by index: from the tail of what was not used for longest."""
+def evict(points: Sequence[Point], capacity: int = 1 << 60) -> list[int]:
+    """Which checkpoints to give up, by index: from the tail of what was not used for longest.
+
+    `capacity`: the bytes of memory that there are for everybody.
+    """
+    most = min(MAX_BYTES, int(capacity * MAX_SHARE))
     order = sorted(range(len(points)), key=lambda i: (points[i].used, -points[i].depth))
     count, size = len(points), sum(point.own_bytes for point in points)
     gone: list[int] = []
-    while order and (count > MAX_PROCESSES or size > MAX_BYTES):
+    while order and (count > MAX_PROCESSES or size > most):
         index = order.pop(0)
         gone.append(index)
         count -= 1

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from . import policy
+from . import policy, shortage
 from .checkpoint import Checkpoint, today
 from .protocol import RunKey
 from .status import CheckpointStatus
@@ -103,7 +103,7 @@ class Pool:
             )
             for point in held
         ]
-        gone = [held[index] for index in policy.evict(points)]
+        gone = [held[index] for index in policy.evict(points, shortage.capacity())]
         for point in gone:
             log.info("checkpoint %s given up: too many processes or too much memory", point.name)
         self.remove(gone)

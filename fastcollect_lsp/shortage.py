@@ -20,6 +20,29 @@ _before: list[str] = []
 """What this process was started with."""
 
 
+def capacity(groups: str = "/sys/fs/cgroup", own: str = "/proc/self/cgroup") -> int:
+    """Bytes of memory for this process and those beside it: the machine's, or what the tightest of
+    its control groups allows (cgroups(7), both versions)."""
+    found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(OSError):
+        with open(own, encoding="utf-8", errors="surrogateescape") as file:
+            lines = [line.rstrip("\n").split(":", 2) for line in file]
+        for _, controllers, path in lines:
+            if not controllers:
+                top, name = groups, "memory.max"
+            elif "memory" in controllers.split(","):
+                top, name = f"{groups}/memory", "memory.limit_in_bytes"
+            else:
+                continue
+            names = [part for part in path.split("/") if part]
+            for depth in range(len(names) + 1):
+                # "max", what a namespace hides, and groups without this controller say nothing.
+                where = "/".join([top, *names[:depth], name])
+                with contextlib.suppress(OSError, ValueError), open(where, "rb") as limit:
+                    found = min(found, int(limit.read()))
+    return found
+
+
 def volunteer(score: int) -> None:
     """Be ended before others, by so much of all memory (thousandths). Never less than before."""
     with contextlib.suppress(OSError, ValueError):

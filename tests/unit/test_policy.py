@@ -267,6 +267,10 @@ def test_eviction_at_the_bounds() -> None:
     assert policy.evict([*full, policy.Point(1, 99.0, 1)]) == [0]
     assert policy.evict([policy.Point(1, 1.0, policy.MAX_BYTES)]) == []
     assert policy.evict([policy.Point(1, 1.0, policy.MAX_BYTES + 1)]) == [0]
+    point = policy.Point(1, 1.0, 1 << 20)
+    assert policy.evict([point], 4 << 20) == []
+    assert policy.evict([point], (4 << 20) - 4) == [0], "more than a quarter of what there is"
+    assert policy.evict([policy.Point(1, 1.0, policy.MAX_BYTES)], policy.MAX_BYTES * 4) == []
     half = policy.MAX_BYTES // 2
     assert policy.evict([policy.Point(depth, 1.0, half) for depth in (1, 3, 2)]) == [1]
     assert policy.evict([policy.Point(1, used, half + 1) for used in (3.0, 1.0, 2.0)]) == [1, 2]
