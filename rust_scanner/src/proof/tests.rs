@@ -278,7 +278,8 @@ fn what_is_in_a_snapshot() {
     let dirs: Vec<&Path> = inputs.dirs().collect();
     assert_eq!(dirs, paths(&["c", "d", "e"]));
     let none = InputSet::snapshot(vec![], vec![], vec![], vec![]);
-    assert!(none.is_empty() && none.len() == 0);
+    assert!(none.is_empty());
+    assert_eq!(none.len(), 0);
     assert_eq!((none.files().count(), none.dirs().count()), (0, 0));
     for kind in 0..3 {
         let mut one = [vec![], vec![], vec![]];
