@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import hints
 from .digest import blake2b
 
 MAX_COMMANDS = 100
@@ -65,13 +66,8 @@ class Place:
 
 
 def base_directory() -> Path:
-    """`$FASTCOLLECT_DIR`, `$XDG_RUNTIME_DIR/fastcollect`, or one of the user's own in /tmp."""
-    if explicit := os.environ.get("FASTCOLLECT_DIR"):
-        return Path(explicit).absolute()
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    if runtime and Path(runtime).is_absolute() and os.access(runtime, os.W_OK):
-        return Path(runtime, "fastcollect")
-    return Path("/tmp", f"fastcollect-{os.getuid()}")
+    """Where the directories of all servers of this user are (`hints.base_directory`)."""
+    return Path(hints.base_directory())
 
 
 def interpreter_id(executable: str, prefix: str) -> str:
@@ -88,24 +84,9 @@ def place(root: str, interpreter: str | None = None) -> Place:
     return Place(root=root, interpreter=interpreter, directory=base_directory() / name)
 
 
-def _command_link(argv: Sequence[str], cwd: str) -> Path:
-    text = "\0".join([cwd, sys.prefix, *argv])
-    name = blake2b(os.fsencode(text), digest_size=12).hexdigest()
-    return base_directory() / "commands" / name
-
-
-def known_command(argv: Sequence[str], cwd: str) -> Path | None:
-    """The directory of the server that may know a command; a hint, found without its root."""
-    try:
-        name = os.readlink(_command_link(argv, cwd))
-    except OSError:
-        return None
-    return None if "/" in name else base_directory() / name
-
-
 def note_command(where: Place, argv: Sequence[str], cwd: str) -> None:
-    """Have `known_command` find this server. Raises OSError."""
-    link = _command_link(argv, cwd)
+    """Have `hints.known_command` find this server. Raises OSError."""
+    link = Path(hints.command_link(argv, cwd))
     link.parent.mkdir(mode=0o700, exist_ok=True)
     fresh = link.with_name(f"{link.name}.{os.getpid()}")
     with contextlib.suppress(FileNotFoundError):

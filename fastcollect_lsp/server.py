@@ -57,7 +57,7 @@ class Server:
         spare = os.environ.get("FASTCOLLECT_START_METHOD") == "spare"
         environ = dict(os.environ)
         self.warm = Warm(
-            environ, on_session=self._note_command, spare=spare, max_runs=max_runs(environ)
+            environ, on_use=self._note_command, spare=spare, max_runs=max_runs(environ)
         )
         self.clients = 0
         self._began = time.monotonic()
@@ -72,6 +72,7 @@ class Server:
         self._ground = Ground.of(place)
 
     def _note_command(self, request: RunRequest) -> None:
+        """Have the next command of this kind come here without asking pytest for its root."""
         try:
             rendezvous.note_command(self.place, request.argv, request.cwd)
         except OSError as error:

@@ -69,7 +69,6 @@ class Sessions:
     on_event: Callable[[dict[str, Any]], None]
     """Called with what sessions tell about runs."""
     on_change: Callable[[], None]
-    on_made: Callable[[RunRequest], None]
     busy: Callable[[], bool]
     """Whether there is something more urgent to do."""
     idle: asyncio.Event = field(default_factory=asyncio.Event)
@@ -225,8 +224,6 @@ class Sessions:
         if key in self._wanted or (self._family is not None and self._family[0] == key):
             self._drop(key)
             self.points[key] = point
-            if key in self._wanted:
-                self.on_made(wanted.request)
             elapsed_ms = (time.monotonic() - began) * 1000
             log.info("%s after %.0f ms: pid %d", point.name, elapsed_ms, point.pid)
         else:

@@ -65,6 +65,8 @@ class Decision:
     misses: tuple[tuple[str, str], ...] = ()
     """(checkpoint, reason) for each that was looked at and not used."""
     proof_ms: float = 0.0
+    too_light: bool = False
+    """Whether it is cold because a `pytest` that has begun is sooner by itself."""
 
     @property
     def served(self) -> str:
@@ -97,8 +99,8 @@ class Warm:
     environ: dict[str, str]
     listeners: list[Callable[[], None]] = field(default_factory=list)
     """Called after every change of what `status` shows."""
-    on_session: Callable[[RunRequest], None] = lambda _: None
-    """Called with each run whose session has been collected ahead of time."""
+    on_use: Callable[[RunRequest], None] = lambda _: None
+    """Called with each run of a command that is, or natively would be, served."""
     pool: Pool = field(default_factory=Pool)
     last_run: LastRun | None = None
     runs: collections.Counter[str] = field(default_factory=collections.Counter)
@@ -127,7 +129,6 @@ class Warm:
             self._session_parent,
             self._on_event,
             self._changed,
-            self.on_session,
             self._is_busy,
         )
 
@@ -149,6 +150,7 @@ class Warm:
             what = policy.differing_option(identity, request.identity)
             return Decision(None, f"another interpreter than the warm one ({what})", record=True)
         misses: list[tuple[str, str]] = []
+        too_light = False
         began = time.perf_counter()
         session, why = self.sessions.find(request) if manner.plain else (None, None)
         if session is not None:
@@ -160,6 +162,7 @@ class Warm:
             reason = self._doubt(checkpoint, request)
             if reason is None and not manner.native:
                 reason = _too_light(checkpoint)
+                too_light = too_light or reason is not None
             if reason is None:
                 complete = checkpoint.name == "modules" and checkpoint.whole
                 return Decision(
@@ -176,7 +179,13 @@ class Warm:
             reason = "warming"
         else:
             reason = self.warming.failure or "nothing is warm yet"
-        return Decision(None, reason, record=not request.key.dynamic, misses=tuple(misses))
+        return Decision(
+            None,
+            reason,
+            record=not request.key.dynamic,
+            misses=tuple(misses),
+            too_light=too_light,
+        )
 
     def _doubt(self, checkpoint: Checkpoint, request: RunRequest) -> str | None:
         if not checkpoint.alive or checkpoint.warmth is None:
@@ -249,6 +258,8 @@ class Warm:
         self._note(decision, served, manner.pid)
         if manner.plain:
             self.sessions.want(dataclasses.replace(request, run=""))
+            if checkpoint is not None or decision.too_light:
+                self.on_use(request)
         if served == "cold":
             return {"served": "cold", "reason": decision.reason, "record": decision.record}
         self.pool.use(request.key.selection)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from pathlib import Path
 from types import FrameType
 
 from .state import Active
@@ -22,19 +23,19 @@ def hand_over() -> None:
     forced = os.environ.get("FASTCOLLECT")
     if forced == "0" or (os.environ.get("CI") and forced != "1"):
         return
-    from fastcollect_lsp import client, rendezvous
+    from fastcollect_lsp import client, hints, rendezvous
 
     if client.RUN_VARIABLE in os.environ:
         return
     with contextlib.suppress(OSError, client.Unavailable, rendezvous.Unsafe):
-        directory = rendezvous.known_command(sys.argv, os.getcwd())
+        directory = hints.known_command(sys.argv, os.getcwd())
         if directory is None or client.inherited():
             return
         from . import eligibility
         from .handoff import native_request
 
         if eligibility.judge_early():
-            client.hand_over(rendezvous.Place("", "", directory), native_request(), "recall")
+            client.hand_over(rendezvous.Place("", "", Path(directory)), native_request(), "recall")
 
 
 def _is_loading_plugins() -> bool:

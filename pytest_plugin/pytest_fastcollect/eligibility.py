@@ -10,6 +10,8 @@ from types import FrameType
 
 import pytest
 
+from .observers import observer
+
 _ENTRY_POINTS = {"console_main", "_console_main"}
 
 
@@ -138,23 +140,11 @@ def is_pytest_command(command: list[bytes]) -> bool:
 
 
 def _observer() -> str | None:
-    """A tracer, profiler or debugger would lose what was imported ahead of time."""
-    if sys.gettrace() is not None:
-        return "a tracer or debugger is active"
-    if sys.getprofile() is not None:
-        return "a profiler is active"
-    monitoring = getattr(sys, "monitoring", None)
-    if monitoring is not None and any(monitoring.get_tool(number) for number in range(6)):
-        return "a monitoring tool is active"
-    if "importtime" in sys._xoptions or os.environ.get("PYTHONPROFILEIMPORTTIME"):
-        return "-X importtime measures imports"
-    if "pydevd" in sys.modules or "debugpy" in sys.modules:
-        return "a debugger is active"
+    """Who would lose what was imported ahead of time."""
+    if (found := observer()) is not None:
+        return found
     if vars(sys.modules["__main__"]).get("__warningregistry__"):
         return "the script has shown a warning"  # as `pytest.console_main()` does: once is enough
-    for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
-        if os.environ.get(name):
-            return f"{name} is set: coverage measures imports"
     return None
 
 

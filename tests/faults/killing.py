@@ -94,9 +94,13 @@ class KillBench:
     # ---------------------------------------------------------------- runs
 
     def command(self, kind: str) -> list[str]:
-        """`plugin` or `native`; with `other` a command line that was never seen before."""
+        """`plugin` or `native`; with `other` a command line that was never seen before.
+
+        The plugin by `-m`: a script called `pytest` may become the native command at its start.
+        """
         by, _, other = kind.partition(" ")
-        start = [str(self.native), "run"] if by == "native" else self.bench.command
+        plugin = [str(self.bench.project.python), "-m", "pytest"]
+        start = [str(self.native), "run"] if by == "native" else plugin
         self.commands += 1
         return [*start, *([f"--junit-prefix=p{self.commands}"] if other else [])]
 

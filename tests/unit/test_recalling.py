@@ -48,7 +48,7 @@ def native(*args: str, **change: Any) -> NativeRequest:
 
 
 def recall(request: RunRequest, asked: NativeRequest) -> RunRequest | None:
-    kept = Sessions({}, lambda _: None, lambda _: None, lambda: None, lambda _: None, lambda: True)
+    kept = Sessions({}, lambda _: None, lambda _: None, lambda: None, lambda: True)
     kept.want(request)
     return kept.recall(asked)
 
@@ -129,7 +129,7 @@ def test_a_fingerprint_is_of_all_but_the_environment() -> None:
 
 
 def test_commands_beyond_the_limit_are_forgotten() -> None:
-    kept = Sessions({}, lambda _: None, lambda _: None, lambda: None, lambda _: None, lambda: True)
+    kept = Sessions({}, lambda _: None, lambda _: None, lambda: None, lambda: True)
     for number in range(sessions.MAX_SESSIONS + 1):
         kept.want(known(f"{number}.py"))
     assert kept.recall(native("0.py")) is None

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fastcollect_lsp import rendezvous
+from fastcollect_lsp import hints, rendezvous
 from fastcollect_lsp.rendezvous import Busy, Place, Unsafe
 
 
@@ -243,19 +243,42 @@ def test_remove_leaves_nothing(place: Place) -> None:
 
 
 def test_commands_lead_to_their_server(place: Place) -> None:
-    assert rendezvous.known_command(["pytest", "-q"], "/here") is None
+    assert hints.known_command(["pytest", "-q"], "/here") is None
     rendezvous.note_command(place, ["pytest", "-q"], "/here")
     rendezvous.note_command(place, ["pytest", "-q"], "/here")
-    assert rendezvous.known_command(["pytest", "-q"], "/here") == place.directory
-    assert rendezvous.known_command(["pytest"], "/here") is None
-    assert rendezvous.known_command(["pytest", "-q"], "/there") is None
+    assert hints.known_command(["pytest", "-q"], "/here") == str(place.directory)
+    assert hints.known_command(["pytest"], "/here") is None
+    assert hints.known_command(["pytest", "-q"], "/there") is None
+    assert hints.known_command(["bin/pytest", "-q"], "/here") is None
     other = Place("/other", "", place.directory.with_name("other"))
     rendezvous.note_command(other, ["pytest"], "/here")
     rendezvous.forget_commands(place)
-    assert rendezvous.known_command(["pytest", "-q"], "/here") is None
-    assert rendezvous.known_command(["pytest"], "/here") == other.directory
+    assert hints.known_command(["pytest", "-q"], "/here") is None
+    assert hints.known_command(["pytest"], "/here") == str(other.directory)
     rendezvous.forget_commands(other)
     assert not (place.directory.parent / "commands").exists()
+
+
+@pytest.mark.parametrize(
+    ("other", "is_alike"),
+    [
+        ("-q test_a.py::test_b", True),
+        ("test_c.py -q", True),
+        ("-q -k something", False),
+        ("-q -m something -k that", False),
+        ("test_a.py", False),
+        ("-q -x test_a.py", False),
+    ],
+)
+def test_commands_of_one_kind(other: str, is_alike: bool, place: Place) -> None:
+    """Which tests they are for makes no other kind of commands."""
+    rendezvous.note_command(place, ["pytest", "-q", "test_a.py"], "/")
+    assert (hints.known_command(["pytest", *other.split()], "/") is not None) == is_alike
+
+
+def test_expressions_are_no_options(place: Place) -> None:
+    rendezvous.note_command(place, ["pytest", "-k", "one"], "/")
+    assert hints.known_command(["pytest", "test_a.py", "-k", "-not"], "/") is not None
 
 
 def test_a_command_that_leads_elsewhere(place: Place) -> None:
@@ -263,21 +286,21 @@ def test_a_command_that_leads_elsewhere(place: Place) -> None:
     (link,) = (place.directory.parent / "commands").iterdir()
     link.unlink()
     link.symlink_to("../elsewhere")
-    assert rendezvous.known_command(["pytest"], "/") is None
+    assert hints.known_command(["pytest"], "/") is None
 
 
 def test_commands_are_bounded(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that were noted last are kept."""
     monkeypatch.setattr(rendezvous, "MAX_COMMANDS", 3)
     for number in range(6):
-        rendezvous.note_command(place, ["pytest", str(number)], "/")
+        rendezvous.note_command(place, ["pytest", f"-{number}"], "/")
         os.utime(
-            rendezvous._command_link(["pytest", str(number)], "/"),
+            hints.command_link(["pytest", f"-{number}"], "/"),
             (number, number),
             follow_symlinks=False,
         )
-    known = [rendezvous.known_command(["pytest", str(number)], "/") for number in range(6)]
-    assert known == [None] * 3 + [place.directory] * 3
+    known = [hints.known_command(["pytest", f"-{number}"], "/") for number in range(6)]
+    assert known == [None] * 3 + [str(place.directory)] * 3
 
 
 @pytest.mark.parametrize(("mode", "safe"), [(0o700, True), (0o1777, True), (0o777, False)])

@@ -32,6 +32,9 @@ pub struct NativeRequest {
     namespaces: Vec<String>,
 }
 
+/// Says that an interpreter has become this process, and not to do so again (`pytest_fastcollect.start`).
+const LEFT: &str = "FASTCOLLECT_LEFT";
+
 /// Variables in their order, which a program can see.
 struct Environment(Vec<(String, String)>);
 
@@ -41,7 +44,11 @@ impl Environment {
         let text = |(name, value): (OsString, OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
-        std::env::vars_os().map(text).collect::<Option<_>>().map(Self)
+        std::env::vars_os()
+            .filter(|(name, _)| name != LEFT)
+            .map(text)
+            .collect::<Option<_>>()
+            .map(Self)
     }
 
     fn get(&self, name: &str) -> Option<&str> {
