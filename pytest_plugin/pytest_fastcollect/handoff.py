@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import resource
-import secrets
 import signal
 import stat
 import sys
@@ -128,7 +127,7 @@ def leave_record(place: Place, record: Record) -> None:
     rendezvous.secure(place.directory)
     place.records.mkdir(mode=0o700, exist_ok=True)
     rendezvous.check_owned(place.records, allowed=0o700)
-    name = f"{secrets.token_hex(8)}.json"
+    name = f"{os.urandom(8).hex()}.json"
     partial = place.records / f".{name}"
     fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
