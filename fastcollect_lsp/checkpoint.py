@@ -8,7 +8,6 @@ import datetime
 import json
 import logging
 import os
-import signal
 import socket
 import subprocess
 import time
@@ -17,6 +16,7 @@ from typing import Any
 
 from . import protocol
 from ._core import InputSet
+from .children import end_of
 from .link import Link
 from .moment import RACY_NS, Moment
 from .policy import Stage, Warmth
@@ -98,9 +98,7 @@ class Checkpoint:
 
     def kill(self) -> None:
         """End the process where it does not hear of it: one that was stopped, say."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
-        self.link.close()
+        self.link.kill(self.pid)
 
     def lineage(self) -> list[Checkpoint]:
         """This checkpoint and all those that it was grown from, the zygote first."""
@@ -292,7 +290,7 @@ async def await_spare(checkpoint: Checkpoint, channel: int) -> int:
     `channel` is our own duplicate of the run channel; it is closed.
     """
     assert checkpoint.process is not None
-    code = await asyncio.to_thread(checkpoint.process.wait)
+    code = await end_of(checkpoint.process)
     status = -code if code < 0 else code << 8
     with socket.socket(fileno=channel) as sock, contextlib.suppress(OSError):
         sock.send(f"status {status}".encode())

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import logging
-import os
-import signal
 import socket
 import time
 from collections.abc import Sequence
@@ -222,9 +219,7 @@ async def _follow(
         try:
             message = await asyncio.wait_for(next_message(link, events), STEP_TIMEOUT)
         except asyncio.TimeoutError:
-            link.close()
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            link.kill(pid)
             return _Outcome(None, None, [(step, None, f"takes over {STEP_TIMEOUT:.0f} s")])
         if message is None:
             link.close()
@@ -290,7 +285,8 @@ async def fork(
         answer.cancel()
     grown = answer.result()
     if not grown["fds"]:
-        raise Failed("no descriptor came with a new checkpoint")
+        why = grown.get("failure", "no descriptor came with it")
+        raise Failed(f"the checkpoint {parent.name!r} could not be forked ({why})")
     events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     link = Link(socket.socket(fileno=grown["fds"][0]), events.put_nowait)
     return int(grown["pid"]), link, events

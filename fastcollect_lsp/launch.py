@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 import psutil
 
 from . import shortage
+from .children import end_of
 
 INTERRUPT_TIMEOUT = 5.0
 """Seconds after an interrupt until the run is killed with all that it has started."""
@@ -87,7 +88,7 @@ class Launched:
 
         What a test leaves running may keep the terminal open: that is not waited for.
         """
-        code = await asyncio.to_thread(self._process.wait)
+        code = await end_of(self._process)
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._drained.wait(), 0.1)
         self._hang_up()

@@ -8,6 +8,8 @@ import contextlib
 import errno
 import logging
 import os
+import select
+import signal
 import socket
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -105,6 +107,32 @@ class Link:
             self._blocked = None
             if not self.closed.is_set():
                 self._loop.remove_writer(self._sock)
+
+    def kill(self, pid: int) -> None:
+        """End the process at the other end, which has this pid, and close.
+
+        A number may be another process' as soon as its own has ended, which we may not have heard
+        of: it is taken hold of first, and is still the one at the other end if that is open then.
+        """
+        try:
+            pidfd = os.pidfd_open(pid)
+        except (OSError, AttributeError):
+            pidfd = -1
+        if not self.closed.is_set() and not self._hung_up():
+            with contextlib.suppress(OSError):
+                if pidfd >= 0:
+                    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                else:  # as good as it gets here
+                    os.kill(pid, signal.SIGKILL)
+        if pidfd >= 0:
+            os.close(pidfd)
+        self.close()
+
+    def _hung_up(self) -> bool:
+        """Whether nobody has the other end any more."""
+        poll = select.poll()
+        poll.register(self._sock, 0)
+        return bool(poll.poll(0))
 
     def close(self) -> None:
         """The process at the other end sees this as the order to end."""

@@ -13,9 +13,7 @@ import contextlib
 import dataclasses
 import json
 import logging
-import os
 import re
-import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -372,8 +370,7 @@ async def _await_ready(
     try:
         message = await asyncio.wait_for(next_message(link, events), STEP_TIMEOUT)
     except asyncio.TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+        link.kill(pid)
         raise Failed(f"it takes over {STEP_TIMEOUT:.0f} s") from None
     if message is None:
         raise Failed("it ends the process, or C code of it would reach somebody")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
+import subprocess
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -131,5 +133,37 @@ def test_the_process_ends_while_a_message_waits() -> None:
         theirs.close()
         with pytest.raises(OSError):
             await sending
+
+    linked(test)
+
+
+@pytest.mark.parametrize("pidfd", [True, False])
+def test_nobody_else_is_killed(pidfd: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process has ended, its number is another's by now, and we have not heard of it yet."""
+    if not pidfd:
+        monkeypatch.delattr(os, "pidfd_open")
+
+    async def test(made: Link, theirs: socket.socket, heard: list[dict[str, Any]]) -> None:
+        bystander = subprocess.Popen(["sleep", "60"])
+        try:
+            theirs.close()
+            made.kill(bystander.pid)
+            assert made.closed.is_set()
+            made.kill(bystander.pid)
+            assert bystander.poll() is None
+        finally:
+            bystander.kill()
+            assert bystander.wait() == -signal.SIGKILL
+
+    linked(test)
+
+
+def test_who_is_at_the_other_end_is_killed() -> None:
+    async def test(made: Link, theirs: socket.socket, heard: list[dict[str, Any]]) -> None:
+        process = subprocess.Popen(["sleep", "60"], pass_fds=[theirs.fileno()])
+        theirs.close()
+        os.kill(process.pid, signal.SIGSTOP)
+        made.kill(process.pid)
+        assert process.wait() == -signal.SIGKILL
 
     linked(test)
