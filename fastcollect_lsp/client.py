@@ -227,8 +227,10 @@ def _await_ready(connection: socket.socket, channel: socket.socket) -> Cold | _R
                 child = _RunChild(_process(text[6:]), fds[0] if fds else -1)
                 _commit(channel)
                 return child
-            if text:
+            if text.startswith("refuse "):
                 return Cold(text.removeprefix("refuse "))
+            if text:  # its checkpoint tells how it ended
+                return Cold("the process of the run ended before the run began")
             poll.unregister(channel)  # the server's answer may still say why
             lost = True
         if connection.fileno() in ready:

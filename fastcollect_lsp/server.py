@@ -18,6 +18,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from . import __version__, client, natively, protocol, rendezvous, shortage
+from .decision import Decision, Manner
 from .freshness import Freshness
 from .ground import Ground
 from .link import next_frame
@@ -25,7 +26,8 @@ from .protocol import Hello, NativeRequest, RunRequest
 from .records import read_records
 from .rendezvous import Place
 from .status import Status, to_json
-from .warm import Decision, Manner, Warm, max_runs
+from .turns import Turns, max_runs
+from .warm import Warm
 
 if TYPE_CHECKING:
     from ._core import Scan
@@ -57,7 +59,10 @@ class Server:
         spare = os.environ.get("FASTCOLLECT_START_METHOD") == "spare"
         environ = dict(os.environ)
         self.warm = Warm(
-            environ, on_use=self._note_command, spare=spare, max_runs=max_runs(environ)
+            environ,
+            on_use=self._note_command,
+            spare=spare,
+            turns=Turns(max_runs(environ)),
         )
         self.clients = 0
         self._began = time.monotonic()
@@ -144,7 +149,7 @@ class Server:
     async def _watch_idle(self) -> None:
         while True:
             left = self._used + self._idle_timeout - time.monotonic()
-            if left <= 0 and not self.clients and not self.warm.active:
+            if left <= 0 and not self.clients and not self.warm.turns.active:
                 log.info("idle for %.0f s: stopping", self._idle_timeout)
                 self._stopping.set()
             await asyncio.sleep(min(max(left, 1.0), 60.0))
@@ -236,7 +241,7 @@ class Server:
         await self.freshness.look()
         await self.warm.warming.idle.wait()
         sessions = self.warm.sessions.idle
-        while not sessions.is_set() and await self.warm.quiet(QUIET_TIMEOUT):
+        while not sessions.is_set() and await self.warm.turns.quiet(QUIET_TIMEOUT):
             # A run that begins meanwhile, an editor's say, has them wait: at a breakpoint, long.
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(sessions.wait(), QUIET_TIMEOUT)

@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import contextlib
 import dataclasses
 import itertools
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
 from . import policy
 from .checkpoint import Checkpoint, await_spare, send_run, today
+from .decision import ORDINARY, Decision, Manner
 from .pool import Pool
 from .protocol import NativeRequest, Record, RunRequest
 from .sessions import Sessions
 from .status import LastRun, Miss
+from .turns import Turns
 from .warming import Warming
 
 log = logging.getLogger("fastcollect.warm")
 
 MAX_MISSES = 50
-MAX_RUNS = max(8, 4 * (os.cpu_count() or 1))
-"""Warm runs at the same time, unless FASTCOLLECT_MAX_RUNS says otherwise."""
-TURN_TIMEOUT = 10.0
-"""Seconds for which it waits, before it runs cold."""
 FORK_TIMEOUT = 6.0
 """Seconds in which a checkpoint has to fork; longer than any caller waits."""
 MAX_WAIT = 3.0
@@ -37,59 +34,10 @@ MAX_WAIT = 3.0
 _run_ids = itertools.count(1)
 
 
-@dataclass(frozen=True)
-class Manner:
-    """How a run is asked for, as far as it matters to what serves it."""
-
-    plain: bool = True
-    """Up to its first test it does what its command does in a terminal: it can go on with a session
-    that was collected for that command, and one had better be there when it is repeated."""
-    native: bool = False
-    """Its caller has not imported pytest, which a fork of any warm process saves."""
-    pid: int = 0
-    """Its caller, as it says itself: for the log alone."""
-
-
-ORDINARY = Manner()
-"""Of a `pytest` in a terminal."""
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What a run is served."""
-
-    checkpoint: Checkpoint | None
-    reason: str
-    record: bool
-    """Whether the run's import path is wanted: nothing as deep as it could be was there."""
-    misses: tuple[tuple[str, str], ...] = ()
-    """(checkpoint, reason) for each that was looked at and not used."""
-    proof_ms: float = 0.0
-    too_light: bool = False
-    """Whether it is cold because a `pytest` that has begun is sooner by itself."""
-
-    @property
-    def served(self) -> str:
-        """warm | collected | cold"""
-        if self.checkpoint is None:
-            return "cold"
-        return "collected" if self.checkpoint.name == "collected" else "warm"
-
-
 def _too_light(checkpoint: Checkpoint) -> str | None:
     if checkpoint.saves_ms < policy.HAND_OVER_COST_MS:
         return f"cold is sooner (its imports take {checkpoint.saves_ms:.0f} ms)"
     return None
-
-
-def max_runs(environ: Mapping[str, str]) -> int:
-    """How many warm runs there may be at once. A value that is no number counts as none."""
-    value = environ.get("FASTCOLLECT_MAX_RUNS", "")
-    if value.isdecimal() and int(value) > 0:
-        return int(value)
-    if value:
-        log.warning("FASTCOLLECT_MAX_RUNS=%s is not a number above 0: %d", value, MAX_RUNS)
-    return MAX_RUNS
 
 
 @dataclass
@@ -110,15 +58,10 @@ class Warm:
     spare: bool = False
     """Whether each warm process serves one run and is replaced, instead of being forked."""
     tests: int = 0
-    max_runs: int = MAX_RUNS
-    """Warm runs at the same time; the next one waits for one of them to end."""
-    active: set[str] = field(default_factory=set)
-    """Runs that have begun and not ended."""
+    turns: Turns = field(default_factory=Turns)
     _forked: dict[str, asyncio.Event] = field(default_factory=dict)
     """Of runs that a checkpoint has been asked to fork: set when it has."""
     _tasks: set[asyncio.Future[None]] = field(default_factory=set)
-    _ended: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when a run ends."""
 
     def __post_init__(self) -> None:
         self.warming = Warming(
@@ -133,7 +76,7 @@ class Warm:
         )
 
     def _is_busy(self) -> bool:
-        return bool(self.active) or not self.warming.idle.is_set()
+        return bool(self.turns.active) or not self.warming.idle.is_set()
 
     async def work(self) -> None:
         """Make what is wanted until cancelled."""
@@ -222,6 +165,15 @@ class Warm:
             return request, None
         return None
 
+    def _decide_again(self, request: RunRequest) -> Decision:
+        """Of a run that `recall` has found a session for, and that had to wait. What it is was
+        known with that session only: without it, the command asks again. Blocks meanwhile."""
+        began = time.perf_counter()
+        session, why = self.sessions.find(request)
+        proof_ms = (time.perf_counter() - began) * 1000
+        reason = session.name if session is not None else f"while it waited: {why or 'no session'}"
+        return Decision(session, reason, record=False, proof_ms=proof_ms)
+
     async def serve(
         self,
         request: RunRequest,
@@ -235,25 +187,26 @@ class Warm:
         `tell` has the caller say why it has to wait; `decided`: a decision of this very moment.
         """
         self.warming.asked()
-        if not await self._await_turn(tell, manner.pid):
-            decision = Decision(None, f"{len(self.active)} runs are going on", record=False)
+        run_id, channel = str(next(_run_ids)), -1
+        has_to_wait = self.turns.full
+        if not await self.turns.take(run_id, tell, manner.pid):
+            going_on = f"{len(self.turns.active)} runs are going on"
+            decision = Decision(None, going_on, record=False)
         else:
-            decision = decided or await self._decide_or_wait(request, manner)
+            try:
+                if decided is not None and has_to_wait:  # that moment has passed
+                    decided = await asyncio.to_thread(self._decide_again, request)
+                decision = decided or await self._decide_or_wait(request, manner)
+                if decision.checkpoint is not None:
+                    self._forked[run_id] = asyncio.Event()
+                    decision, channel = await self._send(run_id, request, fds, decision)
+            except BaseException:
+                self._end(run_id)
+                raise
+            if decision.checkpoint is None:
+                self._end(run_id)
         self.warming.environ = request.env
         checkpoint = decision.checkpoint
-        if checkpoint is not None:
-            run_id = str(next(_run_ids))
-            self._begin(run_id)
-            self.last_run = LastRun(
-                decision.served, decision.reason, checkpoint.name, proof_ms=decision.proof_ms
-            )
-            try:
-                channel = os.dup(fds[3]) if checkpoint.spare else -1
-                await send_run(checkpoint, run_id, request, fds, decision.record)
-            except OSError as error:
-                self._end(run_id)
-                lost = f"the checkpoint {checkpoint.name} is gone ({error.strerror})"
-                decision = dataclasses.replace(decision, checkpoint=None, reason=lost)
         served = decision.served
         self._note(decision, served, manner.pid)
         if manner.plain:
@@ -263,12 +216,35 @@ class Warm:
         if served == "cold":
             return {"served": "cold", "reason": decision.reason, "record": decision.record}
         self.pool.use(request.key.selection)
-        if checkpoint is not None and checkpoint.spare:
+        assert checkpoint is not None
+        if checkpoint.spare:
             self._use_up(checkpoint, channel, run_id)
-        elif checkpoint is not None:
+        else:
             self.pool.touch(checkpoint)
-            self._spawn(self._see_forked(checkpoint, run_id))
+        self._spawn(self._see_forked(checkpoint, run_id))
         return {"served": served, "checkpoint": decision.reason}
+
+    async def _send(
+        self, run_id: str, request: RunRequest, fds: list[int], decision: Decision
+    ) -> tuple[Decision, int]:
+        """Have the run forked. What it is served, and for a spare a duplicate of its channel."""
+        checkpoint = decision.checkpoint
+        assert checkpoint is not None
+        self.last_run = LastRun(
+            decision.served, decision.reason, checkpoint.name, proof_ms=decision.proof_ms
+        )
+        channel = -1
+        try:
+            channel = os.dup(fds[3]) if checkpoint.spare else -1
+            await send_run(checkpoint, run_id, request, fds, decision.record)
+        except BaseException as error:
+            if channel >= 0:
+                os.close(channel)
+            if not isinstance(error, OSError):
+                raise
+            lost = f"the checkpoint {checkpoint.name} is gone ({error.strerror})"
+            return dataclasses.replace(decision, checkpoint=None, reason=lost), -1
+        return decision, channel
 
     async def _decide_or_wait(self, request: RunRequest, manner: Manner) -> Decision:
         """What there is, or what there will be in a moment where that is sooner."""
@@ -285,28 +261,6 @@ class Warm:
         )
         await self.warming.wait(min(1.25 * left_ms / 1000, MAX_WAIT))
         return await asyncio.to_thread(self.decide, request, manner)
-
-    async def _await_turn(self, tell: Callable[[str], Awaitable[None]], pid: int) -> bool:
-        """Wait while too many runs go on at the same time; False where that takes too long."""
-        if len(self.active) < self.max_runs:
-            return True
-        log.info("run queued for pid %d: %d runs are going on", pid, len(self.active))
-        await tell(f"waiting for one of {len(self.active)} runs to end")
-        deadline = time.monotonic() + TURN_TIMEOUT
-        while len(self.active) >= self.max_runs and time.monotonic() < deadline:
-            self._ended.clear()
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), deadline - time.monotonic())
-        return len(self.active) < self.max_runs
-
-    async def quiet(self, timeout: float) -> bool:
-        """Wait until no run goes on; False where one still does after `timeout` seconds."""
-        deadline = time.monotonic() + timeout
-        while self.active and time.monotonic() < deadline:
-            self._ended.clear()
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), deadline - time.monotonic())
-        return not self.active
 
     def _use_up(self, spare: Checkpoint, channel: int, run_id: str) -> None:
         """A spare has become a run: see it to its end, and have another one made."""
@@ -327,14 +281,10 @@ class Warm:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _begin(self, run_id: str) -> None:
-        self.active.add(run_id)
-        self._forked[run_id] = asyncio.Event()
-
     def _end(self, run_id: str) -> None:
-        self.active.discard(run_id)
-        self._forked.pop(run_id, None)
-        self._ended.set()
+        if (forked := self._forked.pop(run_id, None)) is not None:
+            forked.set()  # or never will be: nobody has to wait for it any more
+        self.turns.end(run_id)
         self.sessions.look()
 
     async def _see_forked(self, checkpoint: Checkpoint, run_id: str) -> None:
@@ -397,6 +347,11 @@ class Warm:
             if self.last_run is not None:
                 fork_ms = float(message["fork_ms"])
                 self.last_run = dataclasses.replace(self.last_run, fork_ms=fork_ms)
+        elif event == "unforked":
+            self._end(run_id)
+            self.last_run = LastRun("cold", str(message["reason"]))
+            log.warning("run not begun, it is cold: %s", message["reason"])
+            self._changed()
         elif event == "ended":
             self._end(run_id)
             status = int(message["status"])
@@ -423,7 +378,7 @@ class Warm:
 
     async def end(self) -> None:
         """End every warm process; runs in progress go on to their end."""
-        await self.pool.end(running=bool(self.active))
+        await self.pool.end(running=bool(self.turns.active))
 
     # ---------------------------------------------------------------- status
 
