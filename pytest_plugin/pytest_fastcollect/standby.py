@@ -14,6 +14,7 @@ import mmap
 import os
 import re
 import select
+import signal
 import socket
 import struct
 from typing import Any
@@ -143,10 +144,11 @@ class Standby:
                 ours.close()
                 return theirs
             theirs.close()
-            try:
+            with contextlib.suppress(AttributeError, OSError):
                 return cls(pid, os.pidfd_open(pid), ours)
-            except OSError:
-                os.waitpid(pid, 0)
+            ours.close()  # first: it ends when this is closed, and not before
+            os.waitpid(pid, 0)
+            return None
         ours.close()
         theirs.close()
         return None
@@ -166,6 +168,9 @@ class Standby:
             self._sock.settimeout(_PATIENCE)
             protocol.send(self._sock, message, tuple(fds), protocol.MAX_CONTROL_FRAME)
         except OSError:
+            # One that was stopped may have got half of it, and holds the caller's streams.
+            with contextlib.suppress(OSError):
+                signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
             return False
         self._sock.close()
         return True

@@ -135,6 +135,7 @@ class Checkpoint:
 
     def _drain(self) -> NoReturn:
         """The server is gone or wants us gone: see the runs in progress to their end, then end."""
+        self._relax()
         for run in self._runs.values():
             self._finish(run, _wait(run.pid))
         os._exit(0)
@@ -158,17 +159,22 @@ class Checkpoint:
     def _fork_describe(self, message: dict[str, Any], fds: list[int]) -> Describe | None:
         native = protocol.parse_native_request(message["native"])
         answer = socket.socket(fileno=fds[0])
-        if os.fork() == 0:
-            self._become_child()
-            return Describe(native, answer, self.interpreter)
+        with contextlib.suppress(OSError):  # who waits for the answer sees that there is none
+            if os.fork() == 0:
+                self._become_child()
+                return Describe(native, answer, self.interpreter)
         answer.close()
         self._reap_checkpoints()
         return None
 
     def _fork_checkpoint(self, message: dict[str, Any]) -> bool:
         """Fork a process that the server gets a socket to; True in that process."""
-        ours, theirs = socket.socketpair()
-        pid = os.fork()
+        try:
+            ours, theirs = socket.socketpair()
+            pid = os.fork()
+        except OSError as error:  # what waits here, and the runs that go on, are worth keeping
+            self.tell(event="grown", id=message["id"], pid=0, failure=error.strerror)
+            return False
         if pid == 0:
             ours.close()
             self._become_child()
@@ -276,7 +282,11 @@ class Checkpoint:
         else:
             if standby is not None:
                 standby.forget()
-            pid = os.fork()
+            try:
+                pid = os.fork()
+            except OSError as error:
+                self._refuse(run_id, fds, f"no process can be made ({error.strerror})")
+                return None
             if pid == 0:
                 self._become_child()
                 return _parse_become(message, fds)
@@ -294,6 +304,14 @@ class Checkpoint:
         fork_ms = (time.perf_counter() - began) * 1000
         self.tell(event="forked", id=run_id, pid=pid, fork_ms=fork_ms)
         return None
+
+    def _refuse(self, run_id: str, fds: list[int], reason: str) -> None:
+        """Tell everybody that there will be no such run; those that go on are nobody else's."""
+        for fd in fds[:3]:
+            os.close(fd)
+        with socket.socket(fileno=fds[3]) as channel, contextlib.suppress(OSError):
+            channel.send(f"refuse {reason}".encode())
+        self.tell(event="unforked", id=run_id, reason=reason)
 
     def _stand_by(self) -> Become | None:
         """Have a fork ready for the next run; in that fork, the run once it has come."""
