@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sysconfig
 from collections.abc import Iterator
@@ -253,3 +254,36 @@ def test_few_processes(processes: int, project: MakeProject) -> None:
 def _version(python: Path) -> str:
     code = "import sys; print(sys.version_info[:2])"
     return subprocess.run([python, "-c", code], capture_output=True, text=True).stdout
+
+
+TEST_OF_HELPER = "import helper\ndef test_value(): assert helper.VALUE == 1\n"
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_watches_that_were_dropped(at_once: bool, project: MakeProject) -> None:
+    """The kernel's queue overflows while the server stands still: what was edited meanwhile is made
+    again by itself, and a run that comes at once is right without any event."""
+    length = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    if length > 100_000:
+        pytest.skip("the kernel's queue is too long to be filled")
+    bench = project({**FILES, "helper.py": "VALUE = 1\n", "test_b.py": TEST_OF_HELPER})
+    bench.warm_up()
+    server, before = bench.server_pid(), bench.checkpoint_pids()
+    os.kill(server, signal.SIGSTOP)
+    try:
+        names = [bench.root / name for name in ("a.txt", "b.txt")]
+        names[0].touch()
+        for number in range(length // 2 + 1):  # each is two events
+            os.rename(names[number % 2], names[1 - number % 2])
+        bench.write({"helper.py": "VALUE = 2\n"})
+    finally:
+        os.kill(server, signal.SIGCONT)
+    if at_once:
+        compared = bench.compare(["-v"])
+        assert not compared.differences, compared.differences[-1]
+        assert "test_value FAILED" in compared.warm.output
+    # Without a run, only what was left of the events, or that some were dropped, can have told.
+    eventually(lambda: bench.checkpoint_pids().get("modules") != before["modules"], "the edit")
+    bench.wait_until_warm()
+    assert bench.server_pid() == server
+    assert not bench.compare_warm("-v").differences
