@@ -59,6 +59,17 @@ def encode(message: object, limit: int = MAX_FRAME) -> bytes:
     return _HEADER.pack(len(body)) + body
 
 
+def decode(body: bytes) -> dict[str, Any]:
+    """The message in the body of a frame. Raises ProtocolError."""
+    try:
+        message = _DECODER.decode(body.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"a frame that is not JSON: {error}") from None
+    if not isinstance(message, dict):
+        raise ProtocolError("a frame that is not a JSON object")
+    return message
+
+
 def send(
     sock: socket.socket, message: object, fds: tuple[int, ...] = (), limit: int = MAX_FRAME
 ) -> None:
@@ -112,13 +123,7 @@ class FrameReader:
             return None
         body = bytes(self._buffer[_HEADER.size : end])
         del self._buffer[:end]
-        try:
-            message = _DECODER.decode(body.decode("utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise ProtocolError(f"a frame that is not JSON: {error}") from None
-        if not isinstance(message, dict):
-            raise ProtocolError("a frame that is not a JSON object")
-        return message
+        return decode(body)
 
     def take_fds(self, count: int | None = None) -> list[int]:
         """The first `count` descriptors received so far, or all; the caller owns them now.

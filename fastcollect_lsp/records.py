@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import time
@@ -53,8 +52,8 @@ def read_records(directory: os.PathLike[str]) -> list[Record]:
                 with open(entry.path, "rb") as file:
                     stat = os.fstat(file.fileno())
                     data = file.read(protocol.MAX_CONTROL_FRAME)
-                records.append((stat.st_mtime, protocol.parse_record(json.loads(data))))
-            except (OSError, ValueError, protocol.ProtocolError) as error:
+                records.append((stat.st_mtime, protocol.parse_record(protocol.decode(data))))
+            except (OSError, protocol.ProtocolError) as error:
                 log.warning("record %s dropped: %s", entry.name, error)
             with contextlib.suppress(OSError):
                 os.unlink(entry.path)

@@ -6,6 +6,7 @@ a look at the end of `sys.modules` per collector.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -22,6 +23,8 @@ from fastcollect_lsp.protocol import Record, RunKey, Segment
 from . import hooks
 from .marks import registered
 from .modules import importable, is_neutral, new_modules, peek
+
+_YEAR_MIN = 365.0 * 24 * 60
 
 
 class Recorder:
@@ -167,10 +170,12 @@ def _file(name: str) -> str | None:
 
 
 def _idle_timeout(config: pytest.Config) -> float:
+    """Minutes. `inf` is a year: JSON has no word for it, so that nobody could be told."""
     try:
-        return float(config.getini("fastcollect_idle_timeout"))
+        minutes = float(config.getini("fastcollect_idle_timeout"))
     except ValueError:
         return 30.0
+    return 30.0 if math.isnan(minutes) else min(minutes, _YEAR_MIN)
 
 
 def _kind(collector: pytest.Collector) -> str:

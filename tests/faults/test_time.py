@@ -302,3 +302,13 @@ def test_a_run_is_no_idleness(shared: Shared) -> None:
         output, _ = process.communicate(timeout=HANG)
         bench.started.remove(process)
         assert header(output) in WARM_HEADERS and "1 failed, 13 passed" in output, output
+
+
+@pytest.mark.parametrize("minutes", ["inf", "nan", "1e300", "soon"])
+def test_an_idle_timeout_that_is_no_number(minutes: str, shared: Shared) -> None:
+    """The server counts with it, and what it says of itself can be read."""
+    ini = f"[pytest]\nfastcollect_idle_timeout = {minutes}\n"
+    with kill_bench(shared, {**FILES, "pytest.ini": ini}) as bench:
+        assert bench.run().right
+        said = bench.warm()
+        assert said["idle_timeout_s"] == (1800.0 if minutes in ("nan", "soon") else 365 * 86400.0)
