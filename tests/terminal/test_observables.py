@@ -49,7 +49,7 @@ DIFFERENT = {
     "depth_of_the_stack": "one more frame, below all others, in tracebacks of `faulthandler`, "
     "`traceback.print_stack`, `pdb`'s `where`: from there the run begins",
     "modules": "besides `fastcollect` modules those of the standard library that they need "
-    "(`hmac`, `runpy`, `secrets`, `encodings.ascii`) are there from the start ...",
+    "(`runpy`, `encodings.ascii`) are there from the start ...",
     "path_importer_cache": "... and `runpy` has not looked at the script's path",
     "frozen_objects": "`gc.freeze` keeps memory shared with the warm process ...",
     "replaced_built_ins": "... and `gc.get_objects` and `gc.get_referrers` undo that when they are "
