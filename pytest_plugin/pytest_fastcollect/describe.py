@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -108,6 +108,7 @@ class Describe:
             self._say({"cold": "another user, or another namespace"})
         request = self.interpreter.request(native)
         Active.describe = self._describe
+        self._end_without_plugin()
         os.umask(native.umask)
         try:
             run_child.enter(native.cwd)
@@ -129,6 +130,23 @@ class Describe:
         streams = self.interpreter.request(native).streams
         found = dataclasses.replace(request, inherited=[], streams=streams, **process)
         self._say({"request": protocol.to_json(found), "root": str(config.rootpath)})
+
+    def _end_without_plugin(self) -> None:
+        """Where our plugin is blocked or is not looked for, nothing else would keep pytest from
+        going on: it would run the tests, here and once more in the caller."""
+
+        say: Callable[[dict[str, Any]], object] = self._say
+
+        @pytest.hookimpl(wrapper=True, tryfirst=True)
+        def end(
+            _config: pytest.Config, early_config: pytest.Config
+        ) -> Generator[None, object, object]:
+            say({"cold": "the plugin is not loaded"})
+            return (yield)  # pytest takes no other function for a wrapper
+
+        # The plugin's own is registered later, and so called before this one.
+        config: Any = pytest.Config
+        config.pytest_load_initial_conftests = end
 
     def ended(self, error: BaseException | None) -> NoReturn:
         """The run would have ended before it could be handed over."""

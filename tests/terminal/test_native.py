@@ -121,6 +121,38 @@ def test_what_is_left_to_pytest(name: str, bench: SmallBench) -> None:
     same(command(bench, *LEFT[name]), oracle(bench, *LEFT[name]))
 
 
+@pytest.mark.parametrize(
+    ("args", "env"),
+    [
+        (("-p", "no:fastcollect"), {}),
+        ((), {"PYTEST_ADDOPTS": "-p no:fastcollect"}),
+        ((), {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}),
+    ],
+    ids=("option", "variable", "no plugins"),
+)
+def test_nothing_is_run_to_find_out_what_would_be(
+    args: tuple[str, ...], env: dict[str, str], project: MakeProject
+) -> None:
+    """Where the plugin is not there to stop it, a fork that is only to tell ends all the same."""
+    bench = project({
+        "conftest.py": """
+            import os
+            with open("loaded", "a") as file: file.write(f"{os.getpid()}\\n")
+        """,
+        "test_a.py": "import slow_to_import\ndef test_a(): open('executed', 'a').write('x')\n",
+    })  # fmt: skip
+    bench.warm_up()
+    for name in ("executed", "loaded"):
+        (bench.root / name).unlink()
+    bench.extra_env.update(env)
+    done = command(bench, *args)
+    assert done.returncode == 0, done.stdout
+    log = bench.fastcollect("logs").stdout
+    assert "left to pytest" in log, log
+    assert (bench.root / "executed").read_text() == "x"
+    assert len((bench.root / "loaded").read_text().split()) == 1
+
+
 def test_without_a_server(project: MakeProject) -> None:
     """Cold, and one is started: as the plugin does."""
     bench = project(FILES)

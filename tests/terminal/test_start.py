@@ -44,10 +44,12 @@ def programs(bench: SmallBench, command: Sequence[str], **env: str) -> str:
         try:
             eventually(lambda: begun.exists() or process.poll() is not None, "a test")
             found = os.path.basename(os.readlink(f"/proc/{process.pid}/exe"))
+            name = Path(f"/proc/{process.pid}/comm").read_text().strip()
         finally:
             wait.unlink()
         output, _ = process.communicate(timeout=HANG)
     assert process.returncode == 0, output
+    assert name == "pytest" or found != "fastcollect", "`killall pytest` is to reach it"
     return found.rstrip("0123456789.")
 
 

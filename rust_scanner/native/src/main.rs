@@ -9,7 +9,8 @@ mod hand_over;
 mod place;
 mod shadow;
 
-use std::ffi::OsString;
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     };
     let is_shim = Path::new(&name).file_name().is_some_and(|name| name != "fastcollect");
     if is_shim {
+        take_name(&name);
         return run(&installation, &arguments, incomplete);
     }
     match arguments.split_first() {
@@ -34,6 +36,14 @@ fn main() -> ExitCode {
         _ => leave(
             Command::new(&installation.python).args(["-m", "fastcollect_lsp"]).args(arguments),
         ),
+    }
+}
+
+/// Be called in lists of processes as if this were pytest's own script: for `killall pytest`.
+fn take_name(called: &OsStr) {
+    let name = Path::new(called).file_name().and_then(|name| CString::new(name.as_bytes()).ok());
+    if let Some(name) = name {
+        let _ = rustix::thread::set_name(&name); // nothing depends on it
     }
 }
 
