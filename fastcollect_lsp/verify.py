@@ -49,6 +49,16 @@ class Project:
         """The console script of the project's environment."""
         return self.python.parent / "pytest"
 
+    @property
+    def interpreter(self) -> str:
+        """The project's interpreter by the name that the console script has for it: tests can see
+        which name that is."""
+        with contextlib.suppress(OSError), self.pytest.open("rb") as script:
+            named = os.fsdecode(script.readline().removeprefix(b"#!").rstrip())
+            if os.path.samefile(named, self.python):
+                return named
+        return str(self.python)
+
 
 @dataclass(frozen=True)
 class Result:
@@ -87,7 +97,7 @@ def run(
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         report = scratch / "junit.xml"
         before = _changed_ns(report)
-        command = [str(project.python), *interpreter_options, str(project.pytest)]
+        command = [project.interpreter, *interpreter_options, str(project.pytest)]
         command += [*project.args, *args, f"--junitxml={report}"]
         began = time.perf_counter()
         done = subprocess.run(

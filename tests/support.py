@@ -69,7 +69,7 @@ class SmallBench(Bench):
     @property
     def command(self) -> list[str]:
         """`pytest`, as a program and its first argument."""
-        return [str(self.project.python), str(self.project.pytest)]
+        return [self.project.interpreter, str(self.project.pytest)]
 
     def write(self, files: Mapping[str, str | None]) -> None:
         """Write files, given as text that may be indented; None removes one."""

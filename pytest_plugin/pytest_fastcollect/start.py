@@ -28,6 +28,9 @@ def _command() -> str | None:
     script = sys.argv[0]
     if not os.path.isabs(script) or sys.orig_argv != [sys.executable, *sys.argv]:
         return None  # an interpreter with options, say
+    with open(script, "rb") as file:
+        if file.readline().rstrip() != b"#!" + os.fsencode(sys.executable):
+            return None  # started by another name, which tests can see
     if any("fastcollect" in word for word in sys.argv[1:]):
         return None  # switched off, or asked for something else
     from fastcollect_lsp import hints
