@@ -13,6 +13,8 @@ _FLAGS = frozenset("-v -vv -q -x -s -l -rA --lf --ff --pdb --co --collect-only".
 """Options that take no value: what follows them is an argument of its own."""
 _EXPRESSIONS = ("-k", "-m")
 """Options whose values only select among what was collected."""
+_WITH_VALUE = "cnoprW"
+"""Short options that take a value: what follows in the same argument is that."""
 
 
 class Unclear(Exception):
@@ -34,7 +36,15 @@ def family(request: RunRequest) -> str | None:
     except Unclear:
         return None
     alike = dataclasses.replace(request, argv=[request.argv[0], *shape], orig_argv=prefix)
-    return f"family {fingerprint(alike)}"
+    return f"family, {parting(request)}: {fingerprint(alike)}"
+
+
+def parting(request: RunRequest) -> str:
+    """Where runs of a family part: `configured`, before anything is collected, if node ids decide
+    what is; `items`, before any of what is collected is deselected. Raises Unclear."""
+    names_tests = any(is_node for _, is_node in _arguments(request.argv))
+    names_files = any(one.endswith(".py") for one in shape_of(request.argv))
+    return "configured" if names_tests or names_files else "items"
 
 
 def is_alike(request: RunRequest, native: NativeRequest) -> bool:
@@ -77,6 +87,8 @@ def targets(argv: Sequence[str], known: Sequence[str], positional: Sequence[str]
     Raises Unclear.
     """
     paths = {path_of(one) for one in positional}
+    if any(is_node and path_of(one) not in paths for one, is_node in _arguments(argv)):
+        raise Unclear("a node id is the value of an option")
 
     def of(arguments: Sequence[str]) -> list[str]:
         return [one for one, _ in _arguments(arguments) if path_of(one) in paths]
@@ -104,9 +116,19 @@ def _arguments(argv: Sequence[str]) -> Iterator[tuple[str, bool]]:
             continue
         if argument == "--" or argument.startswith("@"):
             raise Unclear(f"{argument} changes what the others mean")
+        if _holds_expression(argument):
+            raise Unclear(f"{argument} holds an expression")
         is_value = before.startswith("-") and before not in _FLAGS
         yield argument, "::" in argument and not is_value and not argument.startswith("-")
         before = argument
+
+
+def _holds_expression(argument: str) -> bool:
+    """Whether there is a `-k` or `-m` among short options in one argument: `-vk`, `-mslow`."""
+    if argument.startswith("--") or not argument.startswith("-"):
+        return False
+    flags = itertools.takewhile(lambda letter: letter not in _WITH_VALUE, argument[1:])
+    return any(f"-{letter}" in _EXPRESSIONS for letter in flags)
 
 
 def _prefix(request: RunRequest | NativeRequest) -> list[str]:

@@ -105,7 +105,7 @@ class Sessions:
         self._family = None
         if name is not None:
             whole = commands.unselected(request)
-            wanted = known[1] if known is not None else _Wanted(whole, _stop(whole))
+            wanted = known[1] if known is not None else _Wanted(whole, commands.parting(whole))
             wanted.made = 0
             wanted.request = whole
             self._family = name, wanted
@@ -226,12 +226,6 @@ class Sessions:
             log.info("%s after %.0f ms: pid %d", point.name, elapsed_ms, point.pid)
         else:
             point.link.close()
-
-
-def _stop(request: RunRequest) -> str:
-    """Where the selections of a command part: of files that are named, only those are collected."""
-    shape = commands.shape_of(request.argv)
-    return "configured" if any(one.endswith(".py") for one in shape) else "items"
 
 
 def _is_same(request: RunRequest, native: NativeRequest) -> bool:

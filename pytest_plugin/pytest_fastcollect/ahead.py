@@ -113,6 +113,7 @@ class Ahead:
         self._environ = raw_environ()
         if self._collect.probed is None:
             self._observe()
+        self._arguments = sys.argv, sys.orig_argv
         descriptors.choose_tempdir()
         self._draws.resume()
         with self._unwatched():
@@ -246,7 +247,7 @@ class Ahead:
             self.give_up("log_cli shows the time of what is logged")
         if self._collect.stop != "collected":
             try:
-                selecting.look(session.config, self._request)
+                selecting.look(session.config, self._request, self._arguments)
             except commands.Unclear as unclear:
                 self.give_up(str(unclear))
         if (sys.stdin, sys.stdout, sys.stderr)[1:] != self._streams[1:]:

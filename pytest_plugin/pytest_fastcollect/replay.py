@@ -38,7 +38,7 @@ from .modules import is_neutral, new_modules, peek
 from .opened import Opened
 from .plan import Barrier, Plan, Report
 from .stash import Effects, Entry, Stash, changed_builtins
-from .tracing import Reads, TracedArgv, environ_changes, raw_environ, traced_environ
+from .tracing import Reads, TracedList, environ_changes, raw_environ, traced_environ
 
 
 class Replay:
@@ -56,7 +56,7 @@ class Replay:
         self._audit = Audit() if plan.probe else None
         self._checks = Checks(self._audit, plan.careful)
         self._opened: Opened | None = None
-        self._argv = TracedArgv()
+        self._argv_read = False
         self._reads = Reads()
         self._sys_path: list[str] = []
         """The one whose directories are inputs by now."""
@@ -77,7 +77,8 @@ class Replay:
             with self._audit.paused():
                 self._opened = Opened(self._plan.record.root)
             self._audit.wrap_functions(self._plan.record.markers)
-            sys.argv = self._argv = TracedArgv(sys.argv)
+            sys.argv = TracedList(sys.argv, self._read_argv, first=False)
+            sys.orig_argv = TracedList(sys.orig_argv, self._read_argv, first=True)
         with (
             self._checks.output.watch(),
             traced_environ() as self._reads,
@@ -170,11 +171,14 @@ class Replay:
             observed = self._audit.take()
             self._take(observed)
             hazard = hazard or next(iter(observed.hazards), None)
-            if self._argv.read:
-                self._argv.read = False
+            if self._argv_read:
+                self._argv_read = False
                 hazard = hazard or "reads sys.argv at import"
         if hazard:
             raise Barrier(hazard, module, as_recorded=True)
+
+    def _read_argv(self) -> None:
+        self._argv_read = True
 
     def _take(self, observed: Observed) -> None:
         self._read(observed.files)

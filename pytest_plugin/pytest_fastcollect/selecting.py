@@ -7,8 +7,9 @@ found out in the probe, where reading them is noticed; then the command has no s
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -18,65 +19,70 @@ from _pytest.config import Config
 from fastcollect_lsp import commands
 from fastcollect_lsp.protocol import RunRequest
 
+from . import tracing
 from .known import HARMLESS_ARGUMENTS
+from .tracing import TracedList, set_in_class
 
 _OPTIONS = {"-k": "keyword", "-m": "markexpr"}
 _NAMES = ("file_or_dir", *_OPTIONS.values())
 _OWN = ("_pytest", "pytest", "pluggy", "pytest_fastcollect", "fastcollect_lsp", "runpy")
-_BETWEEN = ("argparse", "copy", "copyreg", __name__)
+_BETWEEN = ("argparse", "copy", "copyreg", "functools", tracing.__name__, __name__)
 _ASKING = ("getoption", "getvalue", "getvalueorskip")
 """Functions of `_pytest.config` that ask for somebody else."""
 
 
 def watch(give_up: Callable[[str], NoReturn]) -> None:
-    """In a probe, for good: have anybody but pytest give up who reads what tests are selected."""
+    """In a probe, for good: have anybody but pytest give up who reads, or sets, what tests are
+    selected."""
 
     def notice(what: str) -> None:
-        who = _who_asks(sys._getframe(2))
+        who = _who_asks(sys._getframe(1))
         if who is not None:
             give_up(f"{who} reads {what}")
 
-    for kind in (Config, Config.InvocationParams):
-        _notice_reads(kind, "args", lambda: notice("the arguments"))
-    for name in _NAMES:
-        _notice_reads(argparse.Namespace, name, lambda: notice("the selection"))
+    for kind, names, what in (
+        (Config, ("args",), "the arguments"),
+        (Config.InvocationParams, ("args",), "the arguments"),
+        (argparse.Namespace, _NAMES, "the selection"),
+    ):
+        _notice_reads(kind, names, functools.partial(notice, what))
     for name in ("argv", "orig_argv"):
-        watched = type("list", (list,), {read: _noticing(read, notice) for read in _READS})
-        setattr(sys, name, watched(getattr(sys, name)))
+        traced = TracedList(getattr(sys, name), functools.partial(notice, "sys.argv"), False)
+        setattr(sys, name, traced)
 
 
-_READS = ("__iter__", "__getitem__", "__len__", "__contains__", "__eq__", "__repr__", "__add__",
-          "copy", "index", "count")  # fmt: skip
+def _notice_reads(kind: type, names: Sequence[str], notice: Callable[[], None]) -> None:
+    """Of some attributes of all instances, and of all that they have at once."""
+    holder = next(base for base in kind.__mro__ if "__dict__" in vars(base))
+    dictionary = vars(holder)["__dict__"].__get__
 
-
-def _noticing(read: str, notice: Callable[[str], None]) -> Callable[..., object]:
-    original = getattr(list, read)
-
-    def reading(self: list[str], *args: Any) -> object:
-        if args != (0,):  # the program is the same
-            notice("sys.argv")
-        return original(self, *args)
-
-    return reading
-
-
-def _notice_reads(kind: type, name: str, notice: Callable[[], None]) -> None:
-    def get(self: Any) -> object:
-        try:
-            value = instance(self)[name]
-        except KeyError:
-            raise AttributeError(name) from None
+    def all_of(self: object) -> object:
         notice()
-        return value
+        return dictionary(self)
 
-    def instance(self: Any) -> dict[str, object]:
-        found: dict[str, object] = object.__getattribute__(self, "__dict__")
-        return found
+    def reduce(self: object, protocol: Any) -> object:
+        notice()
+        return object.__reduce_ex__(self, protocol)
 
-    def put(self: Any, value: object) -> None:
-        instance(self)[name] = value
+    def attribute(name: str) -> property:
+        def get(self: object) -> object:
+            try:
+                value = dictionary(self)[name]
+            except KeyError:
+                raise AttributeError(name) from None
+            notice()
+            return value
 
-    setattr(kind, name, property(get, put))
+        def put(self: object, value: object) -> None:
+            notice()
+            dictionary(self)[name] = value
+
+        return property(get, put)
+
+    for name in names:
+        setattr(kind, name, attribute(name))
+    set_in_class(kind, "__dict__", property(all_of))
+    setattr(kind, "__reduce_ex__", reduce)  # noqa: B010  # what `copy.copy` asks for
 
 
 def _who_asks(frame: FrameType | None) -> str | None:
@@ -90,9 +96,21 @@ def _who_asks(frame: FrameType | None) -> str | None:
     return None
 
 
-def look(config: pytest.Config, request: RunRequest) -> None:
-    """Whether the tests that this command selects are all that decides. Raises Unclear."""
+Arguments = tuple[list[str], list[str]]
+"""`sys.argv` and `sys.orig_argv`."""
+
+
+def look(config: pytest.Config, request: RunRequest, arguments: Arguments) -> None:
+    """Whether the tests that this command selects are all that decides. Raises Unclear.
+
+    `arguments`: as they were before the session."""
     commands.targets(request.argv, request.argv, config.option.file_or_dir or [])
+    if config.known_args_namespace.file_or_dir != config.option.file_or_dir:
+        raise commands.Unclear("an option that a conftest adds is taken for a file")
+    wanted = (request.argv, request.orig_argv)
+    for now, before, items in zip((sys.argv, sys.orig_argv), arguments, wanted, strict=True):
+        if now is not before or list.__getitem__(now, slice(1, None)) != items[1:]:
+            raise commands.Unclear("sys.argv is changed")
     if config.args_source is not Config.ArgsSource.ARGS and config.option.file_or_dir:
         raise commands.Unclear("its arguments come from elsewhere")
     for name in ("pytest_load_initial_conftests", "pytest_cmdline_parse"):
@@ -116,9 +134,7 @@ def select(config: pytest.Config, before: RunRequest, request: RunRequest) -> No
     for option, value in commands.expressions(request.argv).items():
         for namespace in (config.option, config.known_args_namespace):
             setattr(namespace, _OPTIONS[option], value)
-    params = config.invocation_params
-    own.invocation_params = Config.InvocationParams(
-        args=request.argv[1:], plugins=params.plugins, dir=params.dir
-    )
+    # The object itself, which somebody may keep; it means not to be changed.
+    object.__setattr__(config.invocation_params, "args", tuple(request.argv[1:]))
     sys.argv[1:] = request.argv[1:]
     sys.orig_argv[:] = request.orig_argv

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,26 +51,49 @@ class _TracedEnviron(type(os.environ)):  # type: ignore[misc]
         return str(super().__repr__())
 
 
-class TracedArgv(list[str]):
-    """`sys.argv` that notes whether anything but the program's name is read. For probes only."""
+class TracedList(list[str]):
+    """A list that has a function called before it is read or changed. For probes only."""
 
-    read = False
+    def __init__(self, items: Iterable[str], notice: Callable[[], None], first: bool) -> None:
+        """`first`: whether to notice that the first item alone is asked for or set, which is the
+        program."""
+        super().__init__(items)
+        self._notice = notice
+        self._first = first
 
-    def __getitem__(self, index: Any) -> Any:
-        self.read = self.read or index != 0
-        return super().__getitem__(index)
 
-    def __contains__(self, argument: object) -> bool:
-        self.read = True
-        return super().__contains__(argument)
+def _noticing(name: str) -> Callable[..., object]:
+    original = getattr(list, name, None)
 
-    def __iter__(self) -> Iterator[str]:
-        self.read = True
-        return super().__iter__()
+    def method(self: TracedList, *args: Any, **kwargs: Any) -> object:
+        is_item = name in ("__getitem__", "__setitem__")
+        if self._first or not is_item or args[0] != 0:
+            self._notice()
+        if original is None:  # `__radd__`: what a list does with another list on its left
+            return [*args[0], *list.__iter__(self)]
+        return original(self, *args, **kwargs)
 
-    def __len__(self) -> int:
-        self.read = True
-        return super().__len__()
+    return method
+
+
+_CREATION = frozenset(
+    """
+    __class__ __class_getitem__ __delattr__ __dir__ __doc__ __getattribute__ __hash__ __init__
+    __init_subclass__ __new__ __setattr__ __sizeof__ __subclasshook__
+    """.split()
+)
+for _name in {"__radd__", *dir(list)} - _CREATION:
+    setattr(TracedList, _name, _noticing(_name))
+
+
+def set_in_class(kind: type, name: str, value: object) -> None:
+    """Set an attribute of a class that cannot be assigned to: what its `__dict__` shows can be
+    changed all the same. Raises ImportError, AttributeError, IndexError, TypeError."""
+    import ctypes
+
+    modified = ctypes.pythonapi.PyType_Modified
+    gc.get_referents(kind.__dict__)[0][name] = value
+    modified(ctypes.py_object(kind))
 
 
 @contextlib.contextmanager

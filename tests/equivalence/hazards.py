@@ -358,6 +358,16 @@ STANDARD = {
             tell("told")
         """,
     ),
+    "arguments": Use(
+        "import sys\nARGS = sys.argv.copy()\n",
+        "def test_it(): assert ARGS == module.sys.argv\n",
+        "reads sys.argv",
+    ),
+    "original_arguments": Use(
+        "import sys\nARGS = sys.orig_argv[:]\n",
+        "def test_it(): assert ARGS == module.sys.orig_argv\n",
+        "reads sys.argv",
+    ),
     "stream_kept_in_a_list": Use(
         "import sys\nSTREAMS = [sys.stderr]\n",
         "def test_it(): print('to the stream', file=STREAMS[0])\n",

@@ -21,14 +21,17 @@ A, B = "a.py::test_a", "a.py::B::test_b[x::y]"
         (("-m", "slow", "-k", "a::b"), ()),
         (("-o", A, A), ("-o", A, "a.py")),
         (("--deselect=a.py::b", "a.py"), ("--deselect=a.py::b", "a.py")),
-        (("-kx",), ("-kx",)),
+        (("-vx", "-pno:mark", "--mark"), ("-vx", "-pno:mark", "--mark")),
     ],
 )
 def test_shape(args: tuple[str, ...], shape: tuple[str, ...]) -> None:
     assert commands.shape_of(["pytest", *args]) == shape
 
 
-@pytest.mark.parametrize("args", [("-k",), ("-k", "-v"), ("--", A), ("@file",), ("-m", "--co")])
+@pytest.mark.parametrize(
+    "args",
+    [("-k",), ("-k", "-v"), ("--", A), ("@file",), ("-m", "--co"), ("-kx",), ("-vm", "slow")],
+)
 def test_only_pytest_can_tell(args: tuple[str, ...]) -> None:
     with pytest.raises(commands.Unclear):
         commands.shape_of(["pytest", *args])
@@ -42,6 +45,15 @@ def test_families() -> None:
     names = {commands.family(request) for request in [*same, *others]}
     assert len(names) == 1 + len(others)
     assert commands.family(known(A)) not in {commands.fingerprint(one) for one in same}
+
+
+def test_where_the_runs_of_a_family_part() -> None:
+    for args in ((A,), ("a.py",), ("a.yaml::case",), ("--pyargs", "-v", "a::test_a")):
+        assert commands.parting(known(*args)) == "configured"
+    assert commands.parting(known()) == "items"
+    for args in (("a.yaml",), ("tests", "-k", "a::b")):
+        assert commands.parting(known(*args)) == "items"
+    assert commands.family(known("a.yaml")) != commands.family(known("a.yaml::case"))
 
 
 def test_family_of_an_interpreter_with_other_arguments() -> None:
@@ -82,6 +94,7 @@ def test_targets(
         ((A,), ("a.py",), ["tests", "a.py"]),  # one comes from the configuration
         (("-c", "a.py", A), ("-c", "a.py", A), [A]),  # a value that looks like one
         ((A,), ("b.py",), ["b.py"]),
+        (("--files", "x", A), ("--files", "x", A), []),  # one more value
     ],
 )
 def test_targets_that_are_unclear(
