@@ -65,6 +65,7 @@ async def grow(
         "changed": list(changed),
         "environ": environ,
         "careful": False,
+        "pending": any(point.left_out for point in parent.lineage()),
     }
     if stage.libraries:
         wanted: Leftovers | Libraries = Libraries(record, stage.last)

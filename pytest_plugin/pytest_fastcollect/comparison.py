@@ -47,7 +47,7 @@ class Comparison:
             is_conftest = segment.kind == "conftest" and file == segment.path
             if not isinstance(module, types.ModuleType) or not (is_conftest or file in changed):
                 continue
-            hook = hooks.which_matter([module], lambda _: True, configured=True)
+            hook = hooks.which_matter([module], lambda _: True, configured=True, options={})
             if hook is not None and record.hooks is None:
                 raise Barrier(f"{hook}, which the recorded run did not have, comes after it")
             if is_conftest and file in changed and _directs_collection(module):

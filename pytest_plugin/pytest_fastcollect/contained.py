@@ -14,19 +14,19 @@ from collections.abc import Iterable
 
 from .leading import bindings, dotted
 
-_MODULES = frozenset(
+MODULES = frozenset(
     """
-    __future__ abc base64 collections copy dataclasses datetime decimal enum fractions functools
-    getpass hashlib inspect itertools json math numbers operator pathlib platform pytest re secrets
-    shutil statistics string struct tempfile textwrap time types typing typing_extensions unittest
-    uuid
+    __future__ abc base64 collections copy dataclasses datetime enum fractions functools getpass
+    hashlib inspect itertools json math numbers operator pathlib platform pytest re secrets
+    statistics string struct tempfile textwrap time types typing typing_extensions unittest uuid
     """.split()
 )
 """Modules whose functions and classes may be used."""
 _FUNCTIONS = frozenset(
     (
         "os.cpu_count", "os.environ.get", "os.fspath", "os.getcwd", "os.getenv", "os.getpid",
-        "os.getppid", "os.urandom", "os.get_terminal_size", "os.isatty", "sys.getsizeof",
+        "os.getppid", "os.urandom", "os.get_terminal_size", "os.isatty", "shutil.which",
+        "shutil.get_terminal_size", "sys.getsizeof",
     )
 )  # fmt: skip
 _ATTRIBUTES = frozenset(
@@ -46,13 +46,15 @@ _BUILTINS = frozenset(
 _OWN_NAMES = frozenset(("__doc__", "__file__", "__name__", "__package__", "NotImplemented"))
 _ACTIONS = frozenset(
     """
-    chmod chown exit fail importorskip install main mkdir mkdtemp mkstemp move open patch register
-    register_assert_rewrite rename reset rmdir rmtree run skip sleep start symlink_to touch unlink
-    write write_bytes write_text copy copyfile copytree NamedTemporaryFile TemporaryDirectory
-    TemporaryFile
+    chmod chown exit fail hardlink_to importorskip install installHandler lchmod link_to main mkdir
+    mkdtemp mkstemp MonkeyPatch move open patch rename reset rmdir rmtree run skip sleep start
+    symlink_to touch tzset unlink write write_bytes write_text copy copyfile copytree
+    NamedTemporaryFile TemporaryDirectory TemporaryFile
     """.split()
 )
-"""Last parts of names of what acts on more than its result."""
+"""Last parts of names of what acts on more than its result ..."""
+_ACTION_PREFIXES = ("add_", "register", "remove_", "set_", "unregister")
+"""... and beginnings of them."""
 _CALLED_LATER = ("pytest.", "unittest.")
 """Who takes functions, and does not call them while the module is imported."""
 _SUPPRESSING = frozenset(("contextlib.suppress", "warnings.catch_warnings"))
@@ -232,7 +234,7 @@ class _Names:
             return self._may_be_used(name)
         if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
             last = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
-            if last in _ACTIONS or last.startswith(("set_", "add_", "remove_")):
+            if last in _ACTIONS or last.startswith(_ACTION_PREFIXES):
                 return False
         if isinstance(node, ast.Call) and (not self._calls(node.func) or self._hands_on(node)):
             return False
@@ -338,7 +340,7 @@ class _Names:
         if full.startswith(("os.path", "unittest.mock")):
             return full.startswith("os.path")
         top = full.partition(".")[0]
-        return top in _MODULES or full in _FUNCTIONS or full in _ATTRIBUTES
+        return top in MODULES or full in _FUNCTIONS or full in _ATTRIBUTES
 
 
 def _evaluated(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.expr]:

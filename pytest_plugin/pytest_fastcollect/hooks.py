@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-_BEFORE_CONFTESTS = (
-    "pytest_addhooks", "pytest_addoption", "pytest_cmdline_parse", "pytest_load_initial_conftests",
-    "pytest_plugin_registered",
-)  # fmt: skip
-_BEFORE_TESTS = (
-    "pytest_cmdline_main", "pytest_collect_directory", "pytest_collect_file", "pytest_collection",
-    "pytest_collectreport", "pytest_collectstart", "pytest_configure", "pytest_generate_tests",
-    "pytest_ignore_collect", "pytest_itemcollected", "pytest_make_collect_report",
-    "pytest_make_parametrize_id", "pytest_pycollect_makeitem", "pytest_pycollect_makemodule",
-    "pytest_sessionstart",
-)  # fmt: skip
+_BEFORE_CONFTESTS = frozenset(
+    """
+    pytest_addhooks pytest_addoption pytest_cmdline_parse pytest_load_initial_conftests
+    pytest_plugin_registered
+    """.split()
+)
+_LATER = frozenset(
+    """
+    pytest_assertion_pass pytest_assertrepr_compare pytest_collection_finish
+    pytest_collection_modifyitems pytest_deselected pytest_enter_pdb pytest_fixture_post_finalizer
+    pytest_fixture_setup pytest_internalerror pytest_keyboard_interrupt pytest_leave_pdb
+    pytest_markeval_namespace pytest_pyfunc_call pytest_report_collectionfinish
+    pytest_report_from_serializable pytest_report_teststatus pytest_report_to_serializable
+    pytest_runtest_call pytest_runtest_logfinish pytest_runtest_logreport pytest_runtest_logstart
+    pytest_runtest_makereport pytest_runtest_protocol pytest_runtest_setup pytest_runtest_teardown
+    pytest_runtestloop pytest_sessionfinish pytest_terminal_summary pytest_unconfigure
+    """.split()
+)
+"""Called when all modules are imported. Any other hook, a plugin's own as well, may be before."""
 _HARMLESS_NAMES = frozenset(
     """
     addini addinivalue_line addoption append bool config definition dict fixturenames
@@ -28,29 +37,48 @@ pytest itself. A hook that uses any other name (an import's included) is one to 
 
 _CONFIGURING_PLUGINS = frozenset(("pytest_django", "pytest_flask", "pytest_twisted", "pytest_qt"))
 """Plugins of others whose hooks configure a framework that project code then imports."""
+_CONFIGURING_OPTIONS = {
+    "_hypothesis_pytestplugin": ("hypothesis_profile", "hypothesis_verbosity"),
+}
+"""Plugins whose hooks do that where one of these options is given."""
 
 
 def which_matter(
-    plugins: Iterable[object], is_first_party: Callable[[str], bool], configured: bool
+    plugins: Iterable[object],
+    is_first_party: Callable[[str], bool],
+    configured: bool,
+    options: Mapping[str, object],
 ) -> str | None:
     """A hook that could change how the project's modules come out, as `module.hook`; None if none.
 
     `configured`: whether hooks that run once all initial conftests are loaded may have run.
     """
-    names = _BEFORE_CONFTESTS + (_BEFORE_TESTS if configured else ())
     for plugin in plugins:
         home = plugin if isinstance(plugin, types.ModuleType) else type(plugin)
         name: str = home.__name__ if home is plugin else home.__module__
         top = name.partition(".")[0]
-        if top in _CONFIGURING_PLUGINS:
+        given = any(map(options.get, _CONFIGURING_OPTIONS.get(top, ())))
+        if top in _CONFIGURING_PLUGINS or given:
             return name
         if top in {"_pytest", "pytest_fastcollect"} or not is_first_party(name):
             continue
-        for hook in names:
-            function = getattr(plugin, hook, None)
-            if function is not None and not is_harmless(function):
+        for hook, function in _hooks_of(plugin):
+            early = hook in _BEFORE_CONFTESTS or (configured and hook not in _LATER)
+            if early and not is_harmless(function):
                 return f"{name}.{hook}"
     return None
+
+
+def _hooks_of(plugin: object) -> Iterator[tuple[str, object]]:
+    """(hook, function) as `PytestPluginManager.parse_hookimpl_opts` finds them."""
+    for name in dir(plugin):
+        if not name.startswith("pytest_") or name == "pytest_plugins":
+            continue
+        function = getattr(plugin, name, None)
+        options = getattr(function, "pytest_impl", None)
+        hook = options.get("specname") if isinstance(options, dict) else None
+        if inspect.isroutine(function):
+            yield hook or name, function
 
 
 def is_harmless(function: object) -> bool:

@@ -41,6 +41,8 @@ class Plan:
     libraries: int
     """How many leading imports of segment `last` to execute as well: libraries that it and the
     project's modules which it imports begin with (`leading`)."""
+    pending: bool = False
+    """Whether modules that come before are left to the run child already."""
 
 
 @dataclass

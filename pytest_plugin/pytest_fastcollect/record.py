@@ -63,7 +63,8 @@ class Recorder:
         if not self._hooks_known:
             self._hooks_known = True
             plugins = self._config.pluginmanager.get_plugins()
-            self._hooks = hooks.which_matter(plugins, self._is_first_party, self._configured)
+            options = vars(self._config.option)
+            self._hooks = hooks.which_matter(plugins, _is_own, self._configured, options)
         self._matter = self._hooks is not None
 
     def configured(self) -> None:
@@ -162,6 +163,11 @@ class Recorder:
             listings=self._listings,
             markers=registered(config),
         )
+
+
+def _is_own(name: str) -> bool:
+    """Whether a plugin is no installed one: the project's, or one that is developed beside it."""
+    return {"site-packages", "dist-packages"}.isdisjoint(Path(_file(name) or "").parts)
 
 
 def _file(name: str) -> str | None:

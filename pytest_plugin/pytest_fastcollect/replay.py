@@ -38,6 +38,7 @@ from .modules import is_neutral, new_modules, peek
 from .opened import Opened
 from .plan import Barrier, Plan, Report
 from .stash import Effects, Entry, Stash, changed_builtins
+from .surroundings import Surroundings
 from .tracing import Reads, TracedList, environ_changes, raw_environ, traced_environ
 
 
@@ -55,6 +56,8 @@ class Replay:
         self._seen = set(sys.modules)
         self._audit = Audit() if plan.probe else None
         self._checks = Checks(self._audit, plan.careful)
+        self._surroundings: Surroundings | None = None
+        """As what is left to the run child is to find them."""
         self._opened: Opened | None = None
         self._argv_read = False
         self._reads = Reads()
@@ -85,7 +88,11 @@ class Replay:
             import_system(self._plan.record, self._starts),
         ):
             self._checks.rebase()
+            if self._plan.pending:
+                self._note_surroundings()
             for index in range(self._plan.first, self._plan.last):
+                if self._plan.skip & {str(index), f"{index}:shallow"}:
+                    self._note_surroundings()
                 if str(index) in self._plan.skip:
                     self._diverges(self._plan.record.segments[index])
                 else:
@@ -103,9 +110,30 @@ class Replay:
         self.report.elapsed_ms = (perf_counter() - began) * 1000
         self.report.modules = len(self._stash.entries)
 
+    def _note_surroundings(self) -> None:
+        if self._surroundings is None:
+            with self._checks.unwatched():
+                self._surroundings = Surroundings()
+
+    def _look_around(self) -> None:
+        """Raises Barrier."""
+        with self._checks.unwatched():
+            changed = self._surroundings.changed() if self._surroundings is not None else None
+        if changed is not None:
+            reason = f"changes {changed}, which a module before it may look at in a run"
+            self._surroundings = None
+            raise Barrier(reason, as_recorded=True)
+
     def _finish(self) -> None:
         """Look at what has not been looked at yet."""
         try:
+            if self._plan.careful:
+                self._look_around()
+            else:
+                try:
+                    self._look_around()
+                except Barrier as barrier:
+                    raise Unattributed(str(barrier)) from None
             if (hazard := self._checks.rest()) is not None:
                 if self._plan.libraries:
                     raise Unattributed(hazard)  # which of them is counted where it is imported
@@ -122,6 +150,8 @@ class Replay:
         try:
             self._step(index, segment)
             self._check(None)
+            if self._plan.careful:
+                self._look_around()
             self.report.costs_ms[index] = (perf_counter() - began) * 1000
         except Barrier as barrier:
             if self._audit is None:

@@ -407,4 +407,5 @@ def _parse_plan(data: dict[str, Any]) -> Plan:
         generators=dict(data["generators"]),
         careful=bool(data["careful"]),
         libraries=int(data["libraries"]),
+        pending=bool(data["pending"]),
     )

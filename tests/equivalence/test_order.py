@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +59,36 @@ CASES: dict[str, Mapping[str, str]] = {
         "def change(): settings.DEBUG = True\nchange()\ndef test_a(): pass\n",
         "test_b.py": "import product\ndef test_b(): assert product.DEBUG\n",
     },
+    "a setting changed by a hook of another name": {
+        **_SETTINGS,
+        "conftest.py": f"import {SLOW}, pytest, settings\n"
+        "@pytest.hookimpl(specname='pytest_configure')\n"
+        "def pytest_of_mine(): settings.DEBUG = True\n",
+        "test_a.py": "import product\ndef test_a(): assert product.DEBUG\n",
+    },
+    "a setting changed by a hook that reports": {
+        **_SETTINGS,
+        "conftest.py": f"import {SLOW}, settings\n"
+        "def pytest_report_header(): settings.DEBUG = True\n",
+        "test_a.py": "import product\ndef test_a(): assert product.DEBUG\n",
+    },
+    "the context of arithmetic set by a test module": {
+        "test_a.py": f"import {SLOW}, time, decimal\nNOW = time.time()\n"
+        "decimal.setcontext(decimal.Context(prec=3))\ndef test_a(): pass\n",
+        "test_b.py": "import decimal\nTHIRD = decimal.Decimal(1) / 3\n"
+        "def test_b(): assert str(THIRD) == '0.333'\n",
+    },
+    "an attribute patched for good by a test module": {
+        "test_a.py": f"import {SLOW}, time, pytest\nNOW = time.time()\n"
+        "PATCH = pytest.MonkeyPatch()\nPATCH.setattr('math.pi', 3)\ndef test_a(): pass\n",
+        "test_b.py": "import math\nPI = math.pi\ndef test_b(): assert PI == 3\n",
+    },
+    "a format registered by a test module": {
+        "test_a.py": f"import {SLOW}, time, shutil\nNOW = time.time()\n"
+        "shutil.register_archive_format('mine', print)\ndef test_a(): pass\n",
+        "test_b.py": "import shutil\nFORMATS = [name for name, _ in shutil.get_archive_formats()]\n"
+        "def test_b(): assert 'mine' in FORMATS\n",
+    },
     "a setting changed by what is imported relatively": {
         "tests/__init__.py": "",
         "tests/settings.py": "DEBUG = []\n",
@@ -67,6 +99,68 @@ CASES: dict[str, Mapping[str, str]] = {
         "def test_b(): assert SEEN == [1]\n",
     },
 }
+
+
+BEFORE: dict[str, Mapping[str, str]] = {
+    "the context of arithmetic": {
+        "test_a.py": f"import {SLOW}, time, decimal\nNOW = time.time()\n"
+        "THIRD = decimal.Decimal(1) / decimal.Decimal(3)\n"
+        "def test_a(): assert len(str(THIRD)) > 9\n",
+        "test_b.py": "import decimal\ndecimal.getcontext().prec = 3\ndef test_b(): pass\n",
+    },
+    "an attribute of a class of the standard library": {
+        "test_a.py": f"import {SLOW}, time, unittest\nNOW = time.time()\n"
+        "MOST = unittest.TestCase.maxDiff\ndef test_a(): assert MOST == 640\n",
+        "test_b.py": "import unittest\nunittest.TestCase.maxDiff = None\ndef test_b(): pass\n",
+    },
+    "a level of logging": {
+        "conftest.py": f"import {SLOW}, logging\n"
+        "def pytest_report_header(): return f'level {logging.getLogger().level}'\n",
+        "test_a.py": "import logging\nlogging.basicConfig(level=logging.INFO)\n"
+        "def test_a(): pass\n",
+    },
+}
+
+
+@pytest.mark.parametrize("name", sampled(list(BEFORE), 1))
+def test_what_comes_before_does_not_see_it(name: str, project: MakeProject) -> None:
+    """What was executed ahead of a module that is left to the run, or of a hook."""
+    bench = project(BEFORE[name])
+    bench.warm_up()
+    compared = bench.compare_warm()
+    assert not compared.differences, compared.differences[-1]
+    assert compared.cold.exit == 0
+
+
+def test_plugin_that_is_developed_beside_the_project(project: MakeProject, tmp_path: Path) -> None:
+    """Its hooks may be the project's own as well."""
+    bench = project({"test_a.py": f"import {SLOW}, corp\nX = corp.X\ndef test_a(): assert X\n"})
+    (tmp_path / "corp.py").write_text("X = False\n")
+    (tmp_path / "corp_plugin.py").write_text("import corp\ndef pytest_configure(): corp.X = True\n")
+    bench.extra_env["PYTHONPATH"] += f"{os.pathsep}{tmp_path}"
+    bench.warm_up("-p", "corp_plugin")
+    compared = bench.compare_warm("-p", "corp_plugin")
+    assert not compared.differences, compared.differences[-1]
+    assert compared.cold.exit == 0
+
+
+def test_profile_of_hypothesis(project: MakeProject) -> None:
+    """Settings that are made at import take theirs from the profile that its plugin loads."""
+    pytest.importorskip("hypothesis")
+    bench = project(
+        {
+            "conftest.py": "from hypothesis import settings\n"
+            "settings.register_profile('few', max_examples=7)\n",
+            "test_a.py": f"import {SLOW}\nfrom hypothesis import settings\n"
+            "MINE = settings(deadline=None)\ndef test_a(): assert MINE.max_examples == 7\n",
+        }
+    )
+    options = bench.extra_env["PYTEST_ADDOPTS"].replace("-p no:hypothesispytest", "")
+    bench.extra_env["PYTEST_ADDOPTS"] = options
+    bench.warm_up("--hypothesis-profile=few")
+    compared = bench.compare_warm("--hypothesis-profile=few")
+    assert not compared.differences, compared.differences[-1]
+    assert compared.cold.exit == 0
 
 
 @pytest.mark.parametrize("name", sampled(list(CASES), 2))

@@ -105,8 +105,8 @@ def _ours(name: str) -> bool:
     return name.startswith("conftest")
 
 
-def _which(*plugins: object, configured: bool = True) -> str | None:
-    return hooks.which_matter(plugins, _ours, configured)
+def _which(*plugins: object, configured: bool = True, **options: object) -> str | None:
+    return hooks.which_matter(plugins, _ours, configured, options)
 
 
 def test_only_hooks_before_imports_of_first_party_plugins_matter() -> None:
@@ -123,6 +123,24 @@ def test_hooks_that_have_not_run_yet_do_not_matter() -> None:
     adding = _plugin("conftest", pytest_addoption=sets_flag)
     assert _which(configuring, configured=False) is None
     assert _which(adding, configured=False) == "conftest.pytest_addoption"
+
+
+def test_hook_of_another_name_and_hooks_that_are_not_known() -> None:
+    @pytest.hookimpl(specname="pytest_configure")
+    def pytest_of_mine(config: Any) -> None:
+        sets_flag(config)
+
+    assert _which(_plugin("conftest", pytest_of_mine=pytest_of_mine)) == "conftest.pytest_configure"
+    reporting = _plugin("conftest", pytest_report_header=sets_flag)
+    assert _which(reporting) == "conftest.pytest_report_header"
+    foreign = _plugin("conftest", pytest_metadata=sets_flag, pytest_plugins=["other"])
+    assert _which(foreign) == "conftest.pytest_metadata"
+
+
+def test_plugin_that_configures_where_an_option_is_given() -> None:
+    plugin = _plugin("_hypothesis_pytestplugin")
+    assert _which(plugin, hypothesis_profile="ci") == "_hypothesis_pytestplugin"
+    assert _which(plugin, hypothesis_profile=None) is None
 
 
 def test_plugins_that_configure_frameworks_always_matter() -> None:
