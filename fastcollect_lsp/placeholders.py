@@ -35,6 +35,8 @@ class Placeholders:
         self._printed: dict[int, bytearray] = {}
         self._arrived: dict[int, asyncio.Event] = {}
         self._files: dict[int, int] = {}
+        self._input: int | None = None
+        """What stands for a file as the standard input."""
         try:
             for number, stream in enumerate(streams):
                 self._make(number, stream)
@@ -50,10 +52,14 @@ class Placeholders:
         if kind == "null":
             flags = os.O_WRONLY if number else os.O_RDONLY
             self.fds.append(os.open(os.devnull, flags | os.O_CLOEXEC))
+        elif kind == "file" and number == 0:
+            # What the caller's holds is not known: an attempt to read it is noticed.
+            self._input = os.memfd_create("placeholder")
+            os.pwrite(self._input, b"\n" * 64, 0)
+            self.fds.append(os.dup(self._input))
         elif kind == "file":
             file = os.memfd_create("placeholder")
             self._files[number] = file
-            # What the caller's holds is not there to be read: an attempt has to fail.
             flags = os.O_WRONLY | os.O_CLOEXEC
             self.fds.append(os.open(f"/proc/self/fd/{file}", flags))
         elif kind == "pipe":
@@ -94,6 +100,11 @@ class Placeholders:
             self._arrived[number].set()
             asyncio.get_running_loop().remove_reader(fd)
 
+    @property
+    def was_read(self) -> bool:
+        """Whether somebody has read from a file that is the standard input."""
+        return self._input is not None and os.lseek(self._input, 0, os.SEEK_CUR) > 0
+
     async def printed(self, number: int) -> bytes:
         """All that was printed to a stream, once its end was. Raises Failed."""
         if number in self._files:
@@ -122,5 +133,8 @@ class Placeholders:
             os.close(fd)
         for fd in self._files.values():
             os.close(fd)
+        if self._input is not None:
+            os.close(self._input)
+            self._input = None
         self._ours.clear()
         self._files.clear()

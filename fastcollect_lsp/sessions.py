@@ -347,6 +347,8 @@ async def _execute(
         try:
             report = await _await_ready(pid, link, events)
             raw = _PROGRESS.sub(b"", await placeholders.printed(1))
+            if placeholders.was_read:
+                raise Failed("it reads standard input before its first test")
             if await placeholders.printed(2):
                 raise Failed("it writes to stderr before its first test")
         except BaseException:

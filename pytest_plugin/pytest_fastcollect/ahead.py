@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import _pytest.timing
 import pytest
+from _pytest import cacheprovider
 
 from fastcollect_lsp import commands
 from fastcollect_lsp.protocol import RunRequest
@@ -114,7 +115,7 @@ class Ahead:
         if self._collect.probed is None:
             self._observe()
         self._arguments = sys.argv, sys.orig_argv
-        descriptors.choose_tempdir()
+        self._undo.enter_context(descriptors.untried_tempdir())
         self._draws.resume()
         with self._unwatched():
             self._census = Census.take()
@@ -128,6 +129,7 @@ class Ahead:
             self._opened = Opened(json.loads(self._request.key.base)["root"])
         self._audit.wrap_functions(None)
         self._reads = self._undo.enter_context(traced_environ())
+        self._overlook_bystanders(self._audit)
         for name in ("time", "perf_counter"):
             setattr(_pytest.timing, name, self._asking(getattr(_pytest.timing, name)))
         if self._collect.stop != "collected":
@@ -268,13 +270,13 @@ class Ahead:
         observed = self._audit.take() if self._audit is not None else None
         files = observed.files if observed is not None else set()
         if self._opened is not None:
-            files |= self._opened.take()
+            files |= self._opened.take() - self._read_again(session)
         self._checkpoint.tell(
             event="ready",
             tests=session.testscollected,
             modules=len(sys.modules),
             elapsed_ms=(time.perf_counter() - self._began) * 1000,
-            files=sorted(files - self._read_again(session)),
+            files=sorted(files),
             extents=dict.fromkeys(observed.kinds - files, 0) if observed is not None else {},
             directories=sorted(observed.directories | _searched()) if observed is not None else [],
             listings=sorted(observed.listings) if observed is not None else [],
@@ -349,6 +351,21 @@ class Ahead:
         directory = os.path.join(os.path.abspath(cache._cachedir), "v", "cache")
         names = [name for name, plugin in self._bystanders(session).items() if plugin is not None]
         return {os.path.join(directory, name) for name in names}
+
+    @staticmethod
+    def _overlook_bystanders(audit: Audit) -> None:
+        """In a probe: those read files that are no inputs; anybody else may read the same ones."""
+        original = cacheprovider.Cache.get
+
+        def get(self: cacheprovider.Cache, key: str, default: Any) -> Any:
+            reader: Any = sys._getframe(1).f_locals.get("self")
+            kinds = (cacheprovider.LFPlugin, cacheprovider.NFPlugin)
+            if type(reader) in kinds and not reader.active:
+                with audit.paused():
+                    return original(self, key, default)
+            return original(self, key, default)
+
+        cacheprovider.Cache.get = get  # type: ignore[method-assign]
 
     @staticmethod
     def _bystanders(session: pytest.Session) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import fcntl
 import os
 import stat
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 
@@ -76,14 +76,25 @@ def identity(number: int) -> Identity:
     return state.st_dev, state.st_ino, state.st_rdev, mode
 
 
-def choose_tempdir() -> None:
-    """Find out where temporary files go, as `tempfile._get_default_tempdir` does, but do not try it
-    out: ahead of time nothing appears in a directory that its owner may be about to remove."""
-    for directory in tempfile._candidate_tempdir_list():  # type: ignore[attr-defined]
-        path = os.path.abspath(directory)
-        if os.path.isdir(path) and os.access(path, os.W_OK | os.X_OK):
-            tempfile.tempdir = path
-            return
+@contextlib.contextmanager
+def untried_tempdir() -> Iterator[None]:
+    """Have who asks find out where temporary files go, as `tempfile._get_default_tempdir` does, but
+    not try it out: ahead of time nothing appears in a directory that its owner may be about to
+    remove."""
+    original = tempfile._get_default_tempdir  # type: ignore[attr-defined]
+
+    def choose() -> str:
+        for directory in tempfile._candidate_tempdir_list():  # type: ignore[attr-defined]
+            path: str = os.path.abspath(directory)
+            if os.path.isdir(path) and os.access(path, os.W_OK | os.X_OK):
+                return path
+        return str(original())
+
+    tempfile._get_default_tempdir = choose  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        tempfile._get_default_tempdir = original  # type: ignore[attr-defined]
 
 
 def _renew(number: int) -> None:

@@ -14,21 +14,27 @@ from typing import Any, TextIO
 
 from . import ambient
 
-_NAMES = {"stdout": 1, "stderr": 2, "__stdout__": 1, "__stderr__": 2}
-"""Attributes of `sys` and the descriptors they write to."""
+_NAMES = {
+    "stdin": 0, "stdout": 1, "stderr": 2, "__stdin__": 0, "__stdout__": 1, "__stderr__": 2,
+}  # fmt: skip
+"""Attributes of `sys` and their descriptors."""
+_WRITING = frozenset(("closed", "flush", "write", "writelines"))
+"""What everybody may ask of a stream: writing is noticed otherwise."""
 
 
 class _Stream(io.TextIOWrapper):
     """A stream of which nobody is to know what it is."""
 
     asked = False
-    """Whether the project has asked whether a stream is a terminal: in a run that may differ."""
+    """Whether the project has asked for anything of a stream, whether it is a terminal, say: in a
+    run that may differ."""
 
-    def isatty(self) -> bool:
-        who = ambient.asker()
-        if who is not None and not who.is_library:
-            _Stream.asked = True
-        return super().isatty()
+    def __getattribute__(self, name: str) -> Any:
+        if name not in _WRITING and not name.startswith("__"):
+            who = ambient.asker()
+            if who is not None and not who.is_library:
+                _Stream.asked = True
+        return super().__getattribute__(name)
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,8 @@ class Output:
     """Stands in for the standard streams and notices who writes to them or keeps hold of them."""
 
     def __init__(self) -> None:
-        self._fd = os.memfd_create("output") if hasattr(os, "memfd_create") else _unlinked()
+        self._fd, self._input = _file(), _file()
+        os.pwrite(self._input, b"\n" * 64, 0)
         self._streams: dict[str, TextIO] = {}
         self._held: list[Held | HeldDefault] = []
         self._known: set[tuple[int, str | int]] = set()
@@ -76,11 +83,13 @@ class Output:
     def watch(self) -> Iterator[None]:
         """Replace the streams for the duration of a build."""
         saved = {name: getattr(sys, name) for name in _NAMES}
+        os.dup2(self._input, 0)
         os.dup2(self._fd, 1)
         os.dup2(self._fd, 2)
         for name, fd in _NAMES.items():
-            raw = io.FileIO(fd, "w", closefd=False)
-            self._streams[name] = _Stream(raw, "utf-8", "backslashreplace")
+            raw: Any = io.FileIO(fd, "w" if fd else "r", closefd=False)
+            buffer = raw if fd else io.BufferedReader(raw)
+            self._streams[name] = _Stream(buffer, "utf-8", "backslashreplace")
         self.rebase()
         try:
             yield
@@ -88,11 +97,11 @@ class Output:
             for name, stream in saved.items():
                 setattr(sys, name, stream)
             self._streams.clear()
-            devnull = os.open(os.devnull, os.O_WRONLY)
-            for fd in (1, 2):
+            devnull = os.open(os.devnull, os.O_RDWR)
+            for fd in (0, 1, 2):
                 os.dup2(devnull, fd)
-            os.close(devnull)
-            os.close(self._fd)
+            for fd in (devnull, self._fd, self._input):
+                os.close(fd)
 
     def _count(self) -> list[int]:
         return [sys.getrefcount(stream) for stream in self._streams.values()]
@@ -103,6 +112,7 @@ class Output:
             setattr(sys, name, self._streams[name])
         self._references = self._count()
         self._size = self._written()
+        os.lseek(self._input, 0, os.SEEK_SET)
         _Stream.asked = False
 
     def forgive(self) -> None:
@@ -124,10 +134,12 @@ class Output:
         """Why the last step cannot be kept, if its output says so."""
         if self._written() != self._size:
             return "writes output at import"
+        if os.lseek(self._input, 0, os.SEEK_CUR) > 0:
+            return "reads standard input at import"
         if replaced := [name for name in _NAMES if getattr(sys, name) is not self._streams[name]]:
             return f"replaces sys.{replaced[0]} at import"
         if (holder := self._look_for_held()) is not None:
-            return f"keeps hold of sys.stdout or sys.stderr at import ({holder})"
+            return f"keeps hold of {holder}"
         if _Stream.asked:
             return "asks for the terminal at import"
         return None
@@ -140,7 +152,10 @@ class Output:
             return None
         gc.collect()  # what nobody refers to any more may have referred to a stream
         unknown = self._identify()
-        return self._unknown_holder(unknown) if unknown is not None else None
+        if unknown is None:
+            return None
+        what = "sys.stdout or sys.stderr" if _NAMES[unknown] else "sys.stdin"
+        return f"{what} at import ({self._unknown_holder(unknown)})"
 
     def _identify(self) -> str | None:
         """Find what keeps a stream; the name of one that is kept by something unknown."""
@@ -195,7 +210,10 @@ class Output:
         return "unknown"
 
 
-def _unlinked() -> int:
+def _file() -> int:
+    """One that nobody else finds."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("stream")
     import tempfile
 
     with tempfile.TemporaryFile() as file:

@@ -358,6 +358,35 @@ STANDARD = {
             tell("told")
         """,
     ),
+    "input_kept": Use(
+        """\
+        import sys
+        STREAM = sys.stdin
+        def read(stream=sys.stdin): return stream.read()
+        """,
+        """\
+        import pytest
+        def test_it():
+            assert STREAM is read.__defaults__[0]
+            with pytest.raises(OSError):
+                read()
+        """,
+    ),
+    "input_read": Use(
+        "import os\nDATA = os.read(0, 99)\n",
+        "def test_it(): assert DATA == b''\n",
+        "reads standard input",
+    ),
+    "input_asked": Use(
+        "import sys\nTERMINAL = sys.stdin.isatty()\n",
+        "def test_it(): assert TERMINAL is False\n",
+        "asks for the terminal",
+    ),
+    "stream_asked": Use(
+        "import sys\nERRORS = sys.stdout.errors\n",
+        "def test_it(): assert ERRORS == 'replace'\n",
+        "asks for the terminal",
+    ),
     "arguments": Use(
         "import sys\nARGS = sys.argv.copy()\n",
         "def test_it(): assert ARGS == module.sys.argv\n",

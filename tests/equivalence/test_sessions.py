@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -250,6 +251,14 @@ EDITS = {
         _fail_another,
         args=("--lf",),
     ),
+    "other failures, shown by a conftest": Edit(
+        {
+            "conftest.py": "def pytest_report_header(config):\n"
+            "    return sorted(config.cache.get('cache/lastfailed', {}))\n",
+            "test_a.py": SLOW + "def test_one(): pass\ndef test_two(): assert 0\n",
+        },
+        _fail_another,
+    ),
     "other failures, of no concern": Edit(
         {"test_a.py": SLOW + "def test_one(): pass\ndef test_two(): assert 0\n"},
         _fail_another,
@@ -272,7 +281,7 @@ def test_edited(name: str, project: MakeProject) -> None:
     again = bench.pytest(*case.args)
     status = bench.status("--why")
     assert status["last_run"]["served"] == case.served or case.served is None, status["last_run"]
-    if "--lf" in case.args:
+    if case.act is _fail_another and case.served is None:
         case.act(bench)  # the run itself has left others
     cold = bench.cold(*case.args)
     from fastcollect_lsp import verify
@@ -360,6 +369,42 @@ def test_refused(name: str, project: MakeProject) -> None:
         assert (bench.root / "mark").read_text() == "x" * runs
 
 
+@pytest.mark.parametrize("option", ["-s", "--capture=sys"])
+def test_nobody_has_asked_for_temporary_files(option: str, project: MakeProject) -> None:
+    """Where nothing is captured to a file, a test still decides where they go."""
+    body = """
+    import tempfile
+    def test_a(monkeypatch):
+        monkeypatch.setenv("TMPDIR", "/var/tmp")
+        assert tempfile.gettempdir() == "/var/tmp"
+    """
+    bench = project({"test_a.py": SLOW + textwrap.dedent(body)})
+    served, differences = third(bench, option)
+    assert served["served"] == "collected"
+    assert not differences, differences[-1]
+
+
+@pytest.mark.parametrize("when", ["import", "hook"])
+def test_input_from_a_file(when: str, project: MakeProject) -> None:
+    """What is read before the first test is what the run's own input holds."""
+    reading = "try: DATA = sys.stdin.read()\nexcept OSError: DATA = 'nothing'\n"
+    if when == "hook":
+        reading = "def pytest_configure():\n    global DATA\n" + textwrap.indent(reading, "    ")
+    show = "def pytest_report_header(): return f'input: {DATA}'\n"
+    bench = project({"conftest.py": "import sys\n" + reading + show, "test_a.py": PLAIN})
+    env = {**bench.env, "FASTCOLLECT_TOP_LEVEL": str(os.getpid())}
+    for number in range(4):
+        (bench.root / "cases").write_text(f"number {number}")
+        with (bench.root / "cases").open() as file:
+            done = subprocess.run(
+                [*bench.command, "-s"], cwd=bench.root, env=env, stdin=file, capture_output=True,
+                text=True,
+            )  # fmt: skip
+        assert f"input: number {number}" in done.stdout
+        eventually(lambda: bench.status()["state"] != "stopped", "a server that listens")
+        bench.wait_until_warm()
+
+
 def test_broken_file_is_reported_by_each_run(project: MakeProject) -> None:
     bench = project({"test_a.py": PLAIN, "test_b.py": "import nothing_of_that_name\n"})
     served, differences = third(bench)
@@ -390,7 +435,6 @@ def test_a():
     bench = project({"test_a.py": SLOW + body})
     third(bench)
     import concurrent.futures
-    import subprocess
 
     env = {**bench.env, "FASTCOLLECT_TOP_LEVEL": str(os.getpid())}
     for _ in range(2):  # this command, too, has to be known
