@@ -10,18 +10,22 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import gc
 import os
 import random
+import resource
+import signal
 import sys
+import threading
 import time
 import types
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from .known import HARMLESS_QUESTIONS
 from .modules import is_neutral
+from .tracing import set_in_class
 
 IMPORT_SYSTEM = frozenset(
     (
@@ -36,12 +40,19 @@ _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 _FORK_AWARE = frozenset(("tempfile", "logging"))
 """Standard modules whose own questions are asked again in a child, or answer for a moment only."""
 _PID, _RANDOM, _CLOCK, _TERMINAL = "its process id", "random bytes", "the time", "the terminal"
-_FOR_PROJECTS = frozenset((_CLOCK, _TERMINAL))
+_LIMITS, _SIGNALS, _FORKS = "its limits or priority", "its signals", "notice of forks"
+_OF_COMMANDS = frozenset((_TERMINAL, _LIMITS, _SIGNALS))
+_FOR_PROJECTS = frozenset((_CLOCK, _TERMINAL, _LIMITS, _SIGNALS, _FORKS))
 """Counts when the project asks. Libraries ask for these often, and for little: the year for parsing
 dates, the width of messages. The age of a checkpoint is bounded for their sake."""
 _FUNCTIONS: tuple[tuple[types.ModuleType, str, str], ...] = (
     (os, "getpid", _PID),
     (os, "getppid", _PID),
+    (os, "getpgid", _PID),
+    (os, "getpgrp", _PID),
+    (os, "getsid", _PID),
+    (threading, "get_native_id", _PID),
+    (uuid, "uuid1", _RANDOM),
     (os, "urandom", _RANDOM),
     (os, "getrandom", _RANDOM),
     (random, "_urandom", _RANDOM),  # `secrets`, `random.SystemRandom`, numpy's SeedSequence
@@ -52,19 +63,36 @@ _FUNCTIONS: tuple[tuple[types.ModuleType, str, str], ...] = (
     (time, "perf_counter", _CLOCK),
     (time, "perf_counter_ns", _CLOCK),
     (time, "process_time", _CLOCK),
+    (time, "process_time_ns", _CLOCK),
+    (time, "thread_time", _CLOCK),
+    (time, "thread_time_ns", _CLOCK),
+    (time, "clock_gettime", _CLOCK),
+    (time, "clock_gettime_ns", _CLOCK),
+    (time, "asctime", _CLOCK),
+    (os, "times", _CLOCK),
+    (resource, "getrusage", _CLOCK),
     (time, "ctime", _CLOCK),
     (time, "gmtime", _CLOCK),
     (time, "localtime", _CLOCK),
     (time, "strftime", _CLOCK),
     (os, "get_terminal_size", _TERMINAL),
     (os, "isatty", _TERMINAL),
+    (os, "getpriority", _LIMITS),
+    (os, "nice", _LIMITS),
+    (os, "process_cpu_count", _LIMITS),
+    (os, "sched_getaffinity", _LIMITS),
+    (os, "umask", _LIMITS),
+    (resource, "getrlimit", _LIMITS),
+    (signal, "getsignal", _SIGNALS),
+    (signal, "pthread_sigmask", _SIGNALS),
+    (os, "register_at_fork", _FORKS),
 )
 _CLASS_METHODS: tuple[tuple[type, str], ...] = (
     (datetime.datetime, "now"),
     (datetime.datetime, "utcnow"),
     (datetime.date, "today"),  # `datetime.datetime.today` as well
 )
-_WITH_TIME_GIVEN = {"gmtime": 1, "localtime": 1, "ctime": 1, "strftime": 2}
+_WITH_TIME_GIVEN = {"asctime": 1, "gmtime": 1, "localtime": 1, "ctime": 1, "strftime": 2}
 """Functions that ask the clock only when they get fewer arguments than these."""
 
 
@@ -77,9 +105,10 @@ class Asker:
 
     def counts_for(self, what: str, session: bool = False) -> bool:
         """Whether the module is to be left to each run for having asked; or the `session`, which
-        is for one terminal only, and whose plugins show what they have asked for."""
+        is for one terminal, one set of limits and signals only, and whose plugins show what they
+        have asked for."""
         if session:
-            return what != _TERMINAL
+            return what not in _OF_COMMANDS
         if not self.is_library:
             return True
         parts = self.name.split(".")
@@ -173,19 +202,12 @@ def _drawing(draw: Callable[..., Any], note: Callable[[str], None]) -> Callable[
 
 
 def _replace_class_method(kind: type, name: str, ask: Callable[[str], None]) -> None:
-    """Types of C cannot be assigned to; what their `__dict__` shows can be changed all the same."""
-    try:
-        import ctypes
-
-        modified = ctypes.pythonapi.PyType_Modified
-    except (ImportError, AttributeError):
-        return  # found by their age only
     original = kind.__dict__[name]
 
     def asking(cls: type, *args: Any, **kwargs: Any) -> Any:
         ask(_CLOCK)
         return original.__get__(None, cls)(*args, **kwargs)
 
-    with contextlib.suppress(IndexError, TypeError):
-        gc.get_referents(kind.__dict__)[0][name] = classmethod(asking)
-        modified(ctypes.py_object(kind))
+    # else found by their age only
+    with contextlib.suppress(ImportError, AttributeError, IndexError, TypeError):
+        set_in_class(kind, name, classmethod(asking))

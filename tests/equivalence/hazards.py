@@ -397,6 +397,31 @@ STANDARD = {
         "def test_it(): assert ARGS == module.sys.orig_argv\n",
         "reads sys.argv",
     ),
+    "told_of_forks": Use(
+        "import os\nTOLD = []\nos.register_at_fork(before=lambda: TOLD.append(1))\n",
+        "def test_it(): assert set(TOLD) <= {1}  # by forks of other tests alone\n",
+        "asks for notice of forks",
+    ),
+    "limits": Use(
+        "import os\nPROCESSORS = os.sched_getaffinity(0)\n",
+        "def test_it(): assert module.os.sched_getaffinity(0) == PROCESSORS\n",
+        "asks for its limits",
+    ),
+    "umask": Use(
+        "import os\nUMASK = os.umask(0o22)\nos.umask(UMASK)\n",
+        "def test_it(): assert module.os.umask(UMASK) == UMASK\n",
+        "asks for its limits",
+    ),
+    "signals": Use(
+        "import signal\nHANGUP = signal.getsignal(signal.SIGHUP)\n",
+        "def test_it(): assert HANGUP is module.signal.getsignal(module.signal.SIGHUP)\n",
+        "asks for its signals",
+    ),
+    "other_clocks": Use(
+        "import time\nSTARTED = time.asctime(), time.clock_gettime(0)\n",
+        "def test_it(): assert len(STARTED) == 2\n",
+        "asks for the time",
+    ),
     "stream_kept_in_a_list": Use(
         "import sys\nSTREAMS = [sys.stderr]\n",
         "def test_it(): print('to the stream', file=STREAMS[0])\n",
