@@ -44,7 +44,10 @@ _ONLY_NAMES = {*ambient.IMPORT_SYSTEM, "glob", "os", "pathlib", "shutil"}
 _COLLECTORS = {"_pytest.pathlib", "_pytest.main", "_pytest.config", "_pytest.cacheprovider"}
 """Those of pytest that use it likewise."""
 _ABOUT_KIND = {"exists", "isfile", "isdir", "is_file", "is_dir", "lexists"}
+_ABOUT_LINKS = {"realpath", "_joinrealpath", "islink", "is_symlink", "ismount", "is_mount"}
 _PATHS = {"genericpath", "posixpath", "pathlib"}
+_OF_RUNS = ("/cmdline", "/environ")
+"""Files in /proc that differ from run to run."""
 MAX_SCANNED = 1000
 """Files of one directory that may become inputs because it was scanned."""
 _SHARED = {
@@ -89,7 +92,7 @@ class Audit:
         self.observed = Observed()
         self._found = found
         self._paused = False
-        self._stat = os.stat
+        self._stat, self._readlink = os.stat, os.readlink
         sys.addaudithook(self._hook())
 
     def _hook(self) -> Callable[[str, tuple[Any, ...]], None]:
@@ -124,8 +127,8 @@ class Audit:
     def wrap_functions(self, markers: Iterable[str] | None = ()) -> None:
         """Notice what raises no audit event: asking for a file's state, see `ambient`, and marks
         other than the registered `markers` (None: of no interest)."""
-        for name in ("stat", "lstat", "access", "readlink"):
-            setattr(os, name, self._noting_path(getattr(os, name)))
+        for name in ("stat", "lstat", "access", "readlink", "open"):
+            setattr(os, name, self._noting_path(getattr(os, name), only_relative=name == "open"))
         accessor: Any = getattr(pathlib, "_NormalAccessor", None)
         for name in ("stat", "lstat", "readlink"):  # bound when it was made, up to Python 3.10
             if name in vars(accessor or object):
@@ -134,24 +137,43 @@ class Audit:
         if markers is not None:
             marks.watch(markers, self._note)
 
-    def _noting_path(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _noting_path(
+        self, function: Callable[..., Any], only_relative: bool = False
+    ) -> Callable[..., Any]:
+        """`only_relative`: of what raises an audit event, which says nothing of `dir_fd`."""
+
         def noting(path: Any, *args: Any, **kwargs: Any) -> Any:
-            if not self._paused and isinstance(path, (str, bytes, os.PathLike)):
-                only_kind = self._found is not None and _is_about_kind(sys._getframe(1))
-                self._asked_for(os.fspath(path), only_kind)
+            directory = kwargs.get("dir_fd")
+            if self._paused or not isinstance(path, (str, bytes, os.PathLike)):
+                pass
+            elif directory is not None:
+                self._asked_for(os.path.join(self._path_of(directory), os.fsdecode(path)))
+            elif not only_relative:
+                self._asked_for(os.fspath(path), _purpose(sys._getframe(1)))
             return function(path, *args, **kwargs)
 
         return noting
 
-    def _asked_for(self, path: str | bytes, only_kind: bool = False) -> None:
+    def _path_of(self, fd: int) -> str:
+        with contextlib.suppress(OSError):
+            return self._readlink(f"/proc/self/fd/{fd}")
+        self._hazard("uses a directory by a descriptor")
+        return "/"
+
+    def _asked_for(self, path: str | bytes, purpose: str = "") -> None:
+        """`purpose`: the function that asks for somebody, where that tells nobody more than which
+        kind of file it is, or where a link leads."""
         if _is_bytecode(path) or _is_system(path):
             return
         absolute = _absolute(path)
         parent = os.path.dirname(absolute)
-        if only_kind and (self._is_file(absolute) or not self._is_there(absolute)):
+        about_kind = purpose in _ABOUT_KIND and self._found is not None
+        if about_kind and (self._is_file(absolute) or not self._is_there(absolute)):
             self.observed.kinds.add(absolute)
         elif self._is_link(absolute) or not self._is_directory(absolute):
             self.observed.files.add(absolute)
+        elif not purpose and (who := ambient.asker()) is not None and not who.is_library:
+            self.observed.files.add(absolute)  # when something was last done inside, say
         elif parent not in _SHARED:
             # Whatever is done inside a directory changes its stat: that it is there stands in what
             # its parent lists.
@@ -205,7 +227,7 @@ class Audit:
         if event == "subprocess.Popen" and (inputs := _harmless_command(args)) is not None:
             self.observed.files.update(inputs)
         elif event == "os.mkdir" and self._is_directory(args[0]):
-            self._asked_for(os.fspath(args[0]))  # fails, or was not meant to do anything
+            self._asked_for(os.fspath(args[0]), "isdir")  # fails, or was not meant to do anything
         elif not (event in _WRITES and (_is_about_bytecode(args) or _is_looking_for_tmp())):
             self._forbid(f"{event} ({_short(args)})")
 
@@ -222,7 +244,9 @@ class Audit:
 
     def _lists(self, event: str, args: tuple[Any, ...]) -> None:
         path = "." if args[0] is None else args[0]
-        if _is_system(path) or isinstance(path, int):
+        if isinstance(path, int):
+            path = self._path_of(path)
+        if _is_system(path):
             return
         by = sys._getframe(2).f_globals.get("__name__")
         if self._found and (event == "os.listdir" or by in _ONLY_NAMES | _COLLECTORS):
@@ -267,14 +291,17 @@ class Audit:
                 self.observed.files.add(source)
         elif not _is_system(path):
             self.observed.files.add(_absolute(path))
+        elif os.fsdecode(path).endswith(_OF_RUNS):
+            self._hazard(f"reads {os.fsdecode(path)}")
 
 
-def _is_about_kind(frame: types.FrameType) -> bool:
-    """Whether what asks for a file's state tells nobody more than what kind of file it is."""
+def _purpose(frame: types.FrameType) -> str:
+    """The function that asks for a file's state, if it is one of those that do not tell it."""
     if frame.f_code.co_name == "stat" and frame.f_back is not None:  # of `pathlib.Path`
         frame = frame.f_back
     module = str(frame.f_globals.get("__name__")).partition(".")[0]
-    return frame.f_code.co_name in _ABOUT_KIND and module in _PATHS
+    name = frame.f_code.co_name
+    return name if module in _PATHS and name in _ABOUT_KIND | _ABOUT_LINKS else ""
 
 
 def _absolute(path: object) -> str:

@@ -397,6 +397,11 @@ STANDARD = {
         "def test_it(): assert ARGS == module.sys.orig_argv\n",
         "reads sys.argv",
     ),
+    "arguments_of_the_kernel": Use(
+        "with open('/proc/self/cmdline') as file: ARGS = file.read()\n",
+        "def test_it(): assert ARGS\n",
+        "reads /proc/self/cmdline",
+    ),
     "told_of_forks": Use(
         "import os\nTOLD = []\nos.register_at_fork(before=lambda: TOLD.append(1))\n",
         "def test_it(): assert set(TOLD) <= {1}  # by forks of other tests alone\n",

@@ -208,6 +208,27 @@ EDITS = {
         },
         lambda bench: bench.write({"data/a.txt": "longer"}),
     ),
+    "directory walked for parameters": Edit(
+        {
+            "conftest.py": _cases_from_data("[n for *_, ns, _ in os.fwalk('data') for n in ns]"),
+            "data/deep/a.txt": "",
+            "test_a.py": CASE,
+        },
+        lambda bench: bench.write({"data/deep/b.txt": ""}),
+    ),
+    "file read by its directory's descriptor": Edit(
+        {
+            "conftest.py": "import os\ndef read(name):\n"
+            "    fd = os.open('data', os.O_RDONLY)\n"
+            "    try:\n        with open(name, opener=lambda path, flags:"
+            " os.open(path, flags, dir_fd=fd)) as file:\n            return file.read()\n"
+            "    finally: os.close(fd)\n"
+            "def pytest_report_header(): return read('a.txt')\n",
+            "data/a.txt": "one",
+            "test_a.py": PLAIN,
+        },
+        lambda bench: bench.write({"data/a.txt": "two"}),
+    ),
     "variable read for parameters": Edit(
         {
             "conftest.py": _cases_from_data("os.environ.get('CASES', 'one').split(',')"),
