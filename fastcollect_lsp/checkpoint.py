@@ -11,6 +11,7 @@ import os
 import socket
 import subprocess
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -207,7 +208,8 @@ async def _start(
     if started["stale"]:
         link.close()
         return None, started["stale"]
-    inputs = await asyncio.to_thread(InputSet, started["files"], started["directories"])
+    files = [*started["files"], *archives(started["directories"])]
+    inputs = await asyncio.to_thread(InputSet, files, started["directories"])
     zygote = Checkpoint(
         name="pytest",
         pid=process.pid,
@@ -218,7 +220,19 @@ async def _start(
         process=process,
         identity=str(started["identity"]),
     )
-    return zygote, [*started["files"], *started["directories"]]
+    return zygote, [*files, *started["directories"]]
+
+
+def archives(directories: Iterable[str]) -> list[str]:
+    """Of what modules are looked for in, the files: zip archives (`zipimport`)."""
+    found: dict[str, None] = {}
+    for directory in directories:
+        path = directory
+        while not os.path.exists(path) and path != os.path.dirname(path):
+            path = os.path.dirname(path)  # a directory inside of one
+        if os.path.isfile(path):
+            found[path] = None
+    return list(found)
 
 
 def _own_prefix(

@@ -13,7 +13,15 @@ from typing import Any
 
 from . import mounts, protocol
 from ._core import InputSet
-from .checkpoint import MAX_CHANGES, Checkpoint, Failed, next_message, start_zygote, today
+from .checkpoint import (
+    MAX_CHANGES,
+    Checkpoint,
+    Failed,
+    archives,
+    next_message,
+    start_zygote,
+    today,
+)
 from .leftovers import Leftovers, Libraries
 from .link import Link
 from .moment import RACY_NS, Moment, latest_change_ns
@@ -181,6 +189,7 @@ async def snapshot(
     files = [*report["files"], *filter(None, extra), *whole]
     # A conftest may appear where no module is looked for.
     directories = list(dict.fromkeys([*report["directories"], *collected]))
+    files += archives(directories)
     remote = mounts.first_remote([*files, *directories, *listings], mounts.current())
     if remote is not None:
         raise Failed(f"{remote[0]} is on a file system whose stats may lag ({remote[1].kind})")

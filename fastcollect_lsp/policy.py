@@ -29,10 +29,9 @@ MAX_BYTES = 1 << 30
 MAX_SHARE = 0.25
 """The part of all memory there is that this may be at most."""
 
-_VOLATILE_VARIABLES = frozenset(
-    ("_", "OLDPWD", "PWD", "SHLVL", "COLUMNS", "LINES", "WINDOWID", "PYTEST_VERSION")
-)
-"""Differ from shell to shell; no reason to doubt a module that has copied the whole environment."""
+_VOLATILE_VARIABLES = frozenset(("_", "OLDPWD", "PWD", "SHLVL", "WINDOWID", "PYTEST_VERSION"))
+"""Differ from shell to shell; no reason to doubt a module that has copied the whole environment.
+One that has asked for them by name is doubted, but for what pytest itself has made."""
 
 
 @dataclass(frozen=True)
@@ -163,13 +162,7 @@ def worth_waiting(left_ms: float, gain_ms: float) -> bool:
 
 def fits(warmth: Warmth, environ: Mapping[str, str]) -> bool:
     """Whether a checkpoint was made in an environment like this one."""
-    if any(
-        environ.get(name) != value and name not in _VOLATILE_VARIABLES
-        for name, value in warmth.environ.items()
-    ):
-        return False
-    whole = warmth.whole_environ
-    return whole is None or differing_variable(whole, environ) is None
+    return environ_difference(warmth, environ) is None
 
 
 def without_modules(record: Record) -> Record:
@@ -220,9 +213,8 @@ def mismatch(warmth: Warmth, request: RunRequest, today: datetime.date) -> str |
         return "another set of conftests"
     if warmth.day != today:
         return "made before midnight"
-    for name, value in sorted(warmth.environ.items()):
-        if request.env.get(name) != value and name not in _VOLATILE_VARIABLES:
-            return f"environment variable {name} changed"
+    if (name := differing_read(warmth, request.env)) is not None:
+        return f"environment variable {name} changed"
     if warmth.whole_environ is not None:
         differing = differing_variable(warmth.whole_environ, request.env)
         if differing is not None:
@@ -230,16 +222,19 @@ def mismatch(warmth: Warmth, request: RunRequest, today: datetime.date) -> str |
     return None
 
 
-def environ_difference(
-    warmth: Warmth, environ: Mapping[str, str], exactly: bool = False
-) -> str | None:
-    """The first variable that what was executed has read and that is another one now.
-
-    `exactly`: also of those that differ from shell to shell, where they were asked for by name.
-    """
+def differing_read(warmth: Warmth, environ: Mapping[str, str]) -> str | None:
+    """The first variable that what was executed has asked for by name and that is another one
+    now."""
     for name, value in sorted(warmth.environ.items()):
-        if environ.get(name) != value and (exactly or name not in _VOLATILE_VARIABLES):
+        if environ.get(name) != value and name != "PYTEST_VERSION":
             return name
+    return None
+
+
+def environ_difference(warmth: Warmth, environ: Mapping[str, str]) -> str | None:
+    """The first variable that what was executed has read and that is another one now."""
+    if (name := differing_read(warmth, environ)) is not None:
+        return name
     if warmth.whole_environ is not None:
         return differing_variable(warmth.whole_environ, environ)
     return None

@@ -254,7 +254,7 @@ def _doubt(point: Checkpoint, request: RunRequest) -> str | None:
         return "the process has ended"
     if point.warmth.day != today():
         return "made before midnight"
-    if (name := environ_difference(point.warmth, request.env, exactly=True)) is not None:
+    if (name := environ_difference(point.warmth, request.env)) is not None:
         return f"environment variable {name} changed"
     if changed := point.changed():
         return f"{changed[0]} changed"

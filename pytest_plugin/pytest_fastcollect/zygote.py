@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import site
 import socket
 import sys
 
@@ -105,6 +106,11 @@ def _announce(channel: int, code: object) -> None:
         os.write(channel, f"exit {status}".encode())
 
 
+def _of_user() -> list[str]:
+    """The user's own directory of packages, which is on `sys.path` once it is there."""
+    return [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
+
+
 def main(fd: int, prefix: tuple[str | None, bool] | None = None) -> Run:
     """The life of the zygote and of the checkpoints forked from it; returns in run children.
 
@@ -130,8 +136,9 @@ def main(fd: int, prefix: tuple[str | None, bool] | None = None) -> Run:
             for module in list(sys.modules.values())
             if isinstance(getattr(module, "__file__", None), str)
         ]
-        + list(pth_files()),
-        directories=[path for path in sys.path if path],
+        + list(pth_files())
+        + [os.path.join(sys.prefix, "pyvenv.cfg")],
+        directories=[path for path in (*sys.path, *_of_user()) if path],
     )
     checkpoint.stash.freeze()
     while True:

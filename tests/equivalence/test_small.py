@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,8 @@ class Case:
     env_edit: Mapping[str, str] = field(default_factory=dict)
     act: Callable[[SmallBench], None] | None = None
     """An edit that is more than writing files."""
+    before: Callable[[SmallBench], None] | None = None
+    """What there is besides files of text."""
     same_output: bool = False
     """Whether even cold pytest shows nothing of the edit."""
     first: tuple[str, ...] | None = None
@@ -49,7 +52,59 @@ def _same_size_and_time(bench: SmallBench) -> None:
     assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
 
 
+def _zip(bench: SmallBench, text: str, **more: str) -> None:
+    with zipfile.ZipFile(bench.root / "library.zip", "w") as archive:
+        for name, content in {**more, "zipped": text}.items():
+            archive.writestr(f"{name}.py", content)
+
+
 CASES = {
+    "width that a module has asked for": Case(
+        {
+            "test_a.py": SLOW + "import os\nWIDTH = os.environ.get('COLUMNS')\n"
+            "def test_a(): assert WIDTH == '100'\n"
+        },
+        env_edit={"COLUMNS": "90"},
+    ),
+    "time of a directory": Case(
+        {
+            "test_a.py": SLOW + "import os\nTIME = os.stat('data').st_mtime_ns\n"
+            "def test_a(): assert TIME == os.stat('data').st_mtime_ns\n"
+            "def test_b(): print(os.listdir('data')); assert 0\n",
+            "data/a.txt": "",
+        },
+        {"data/b.txt": ""},
+    ),
+    "directory walked by its descriptor": Case(
+        {
+            "test_a.py": SLOW + "import os, pytest\n"
+            "NAMES = sorted(n for *_, names, _ in os.fwalk('data') for n in names)\n"
+            "@pytest.mark.parametrize('name', NAMES)\ndef test_a(name): pass\n",
+            "data/deep/a.txt": "",
+        },
+        {"data/deep/b.txt": ""},
+    ),
+    "module added to an archive": Case(
+        {
+            "conftest.py": "import os, sys\n"
+            "sys.path.insert(0, os.path.abspath('library.zip'))\nimport zipped\n",
+            "test_a.py": SLOW + "import zipped\ntry: import added\n"
+            "except ImportError: added = None\n"
+            "def test_a(): assert (zipped.VALUE, bool(added)) == (1, False)\n",
+        },
+        act=lambda bench: _zip(bench, "VALUE = 2\n", added=""),
+        before=lambda bench: _zip(bench, "VALUE = 1\n"),
+    ),
+    "module added to an archive, by a module that is left to the run": Case(
+        {
+            "conftest.py": "import os, sys\nsys.path.insert(0, os.path.abspath('library.zip'))\n",
+            "test_a.py": SLOW + "print('said')\nimport zipped\ntry: import added\n"
+            "except ImportError: added = None\n"
+            "def test_a(): assert (zipped.VALUE, bool(added)) == (1, False)\n",
+        },
+        act=lambda bench: _zip(bench, "VALUE = 2\n", added=""),
+        before=lambda bench: _zip(bench, "VALUE = 1\n"),
+    ),
     "rootdir conftest edited": Case(
         {
             "conftest.py": "import pytest\n@pytest.fixture\ndef number(): return 1\n",
@@ -346,6 +401,8 @@ IN_CI = 8
 def test_equal_to_cold(name: str, project: MakeProject) -> None:
     case = ALL[name]
     bench = project(case.files, **case.env)
+    if case.before is not None:
+        case.before(bench)
     first = bench.warm_up(*(case.args if case.first is None else case.first))
     assert case.shows in first.output
 

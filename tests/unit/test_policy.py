@@ -300,25 +300,25 @@ def test_records_without_modules() -> None:
 
 
 @pytest.mark.parametrize(
-    ("read", "now", "exactly", "expected"),
+    ("read", "now", "expected"),
     [
-        ({"A": "1"}, {"A": "1"}, False, None),
-        ({"A": "1"}, {"A": "2"}, False, "A"),
-        ({"A": None}, {"A": "1"}, False, "A"),
-        ({"B": "1", "A": "1"}, {}, False, "A"),
-        ({"PWD": "/a"}, {"PWD": "/b"}, False, None),
-        ({"PWD": "/a"}, {"PWD": "/b"}, True, "PWD"),
+        ({"A": "1"}, {"A": "1"}, None),
+        ({"A": "1"}, {"A": "2"}, "A"),
+        ({"A": None}, {"A": "1"}, "A"),
+        ({"B": "1", "A": "1"}, {}, "A"),
+        ({"PWD": "/a"}, {"PWD": "/b"}, "PWD"),
+        ({"PYTEST_VERSION": "9"}, {}, None),
     ],
 )
 def test_the_first_variable_that_differs(
-    read: dict[str, str | None], now: dict[str, str], exactly: bool, expected: str | None
+    read: dict[str, str | None], now: dict[str, str], expected: str | None
 ) -> None:
-    assert policy.environ_difference(warmth(environ=read), now, exactly) == expected
+    assert policy.environ_difference(warmth(environ=read), now) == expected
 
 
 def test_the_first_variable_that_differs_where_all_were_read() -> None:
     whole = warmth(whole_environ={"A": "1", "PWD": "/a"})
-    assert policy.environ_difference(whole, {"A": "1", "PWD": "/b"}, exactly=True) is None
+    assert policy.environ_difference(whole, {"A": "1", "PWD": "/b"}) is None
     assert policy.environ_difference(whole, {"A": "1", "Z": "1"}) == "Z"
     assert policy.differing_variable({"B": "1", "A": "1"}, {}) == "A"
 
