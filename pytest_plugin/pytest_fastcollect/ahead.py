@@ -245,8 +245,10 @@ class Ahead:
         plugins = session.config.pluginmanager
         logging: Any = plugins.get_plugin("logging-plugin")
         enabled = getattr(logging, "_log_cli_enabled", None)
-        if enabled is not None and enabled():
-            self.give_up("log_cli shows the time of what is logged")
+        # Not put back before the first test begins, so it tells of all that was logged so far.
+        shown = getattr(getattr(logging, "log_cli_handler", None), "_first_record_emitted", True)
+        if enabled is not None and enabled() and shown:
+            self.give_up("log_cli has shown the time of what was logged")
         if self._collect.stop != "collected":
             try:
                 selecting.look(session.config, self._request, self._arguments)

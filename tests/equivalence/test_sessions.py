@@ -44,6 +44,8 @@ TESTS = SLOW + textwrap.dedent(
     def test_expected(): assert 0
 
     def test_tmp(tmp_path): (tmp_path / "a").write_text("b")
+    def test_logs():
+        import logging; logging.getLogger("a").warning("careful")
     def test_warns():
         import warnings; warnings.warn("careful")
     """
@@ -87,6 +89,7 @@ REPEATED = {
     "doctests": ("--doctest-modules",),
     "import mode": ("--import-mode=importlib",),
     "without a terminal reporter": ("-p", "no:terminal"),
+    "live logging": ("-o", "log_cli=true"),
 }
 
 
@@ -361,6 +364,12 @@ REFUSED = {
         "    fd = libc.socket(socket.AF_INET, socket.SOCK_STREAM, 0)\n"
         "    libc.connect(fd, address, len(address)); libc.close(fd)\n",
         "C code",
+    ),
+    "logs live": (
+        "import logging\n"
+        "def pytest_configure(config): config.option.log_cli_level = 'INFO'\n"
+        "def pytest_sessionstart(): logging.getLogger('a').warning('careful')\n",
+        "log_cli",
     ),
     "empties a directory": (
         "import shutil, os\ndef pytest_sessionstart():\n"
