@@ -20,10 +20,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.endurance import unique_bytes
 
 RESULTS = Path(__file__).parent.resolve() / "results"
 MODULES = 5
@@ -206,8 +210,23 @@ def edit(tally: Tally, root: Path) -> None:
 
 def percentiles(values: Sequence[float]) -> str:
     """p50, p95 and the worst."""
-    cuts = statistics.quantiles(values, n=20) if len(values) > 1 else [*values] * 19
+    many = len(values) > 1
+    cuts = statistics.quantiles(values, n=20, method="inclusive") if many else [*values] * 19
     return f"{statistics.median(values):.0f} | {cuts[18]:.0f} | {max(values):.0f}"
+
+
+def watched(who: Callable[..., None], tally: Tally, *args: Any) -> None:
+    """What one of them does; how it failed, where it did: a run that hangs is wrong, too."""
+    try:
+        who(*args)
+    except Exception as error:
+        tally.wrong.append(f"{who.__name__} {args[0]}: {error!r}")
+
+
+def server(status: Mapping[str, Any]) -> str:
+    """What the server holds."""
+    files = len(os.listdir(f"/proc/{status['pid']}/fd"))
+    return f"{files} descriptors, USS {unique_bytes(status['pid']) / 1e6:.1f} MB"
 
 
 def main() -> int:
@@ -237,11 +256,21 @@ def main() -> int:
         for number in range(MODULES):
             (root / f"test_{number}.py").write_text(MODULE)
         subprocess.run([native, "start"], cwd=root, env=env, check=True, capture_output=True)
+
+        def status() -> dict[str, Any]:
+            done = subprocess.run(
+                [native, "status", "--json"], cwd=root, env=env, capture_output=True, text=True
+            )
+            found: dict[str, Any] = json.loads(done.stdout)
+            return found
+
+        started = status()
+        at_first = server(started)
         tally = Tally(time.monotonic() + options.minutes * 60)
         common = (tally, root, env, options.python)
         threads = [threading.Thread(target=edit, args=(tally, root))]
         threads += [
-            threading.Thread(target=who, args=(number, *common))
+            threading.Thread(target=watched, args=(who, tally, number, *common))
             for who, count in ((terminal, options.terminals), (editor, options.editors))
             for number in range(count)
         ]
@@ -249,11 +278,12 @@ def main() -> int:
             thread.start()
         for thread in threads:
             thread.join()
-        status = subprocess.run(
-            [native, "status", "--json"], cwd=root, env=env, capture_output=True, text=True
-        )
+        ended = status()
+        if ended["pid"] != started["pid"]:
+            tally.wrong.append("it was not one server")
+        at_last = server(ended)
         subprocess.run([native, "stop"], cwd=root, env=env, capture_output=True)
-    served = json.loads(status.stdout)["runs"]
+    served = ended["runs"]
     lines = [
         "# Load",
         "",
@@ -263,7 +293,7 @@ def main() -> int:
         f" {os.getloadavg()[0]:.1f} after.",
         "",
         f"{sum(tally.runs.values())} runs ({tally.runs}), {len(tally.wrong)} wrong."
-        f" Served: {served}.",
+        f" Served: {served}. The server at first: {at_first}; at last, without editors: {at_last}.",
         "",
         "| hand-over, ms | p50 | p95 | worst |",
         "|---|---|---|---|",
