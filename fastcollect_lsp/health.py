@@ -10,7 +10,7 @@ from typing import Any
 
 from . import __version__, client, rendezvous
 from .rendezvous import Place
-from .status import from_json
+from .status import Status, from_json
 
 _NOT_WATCHING = "answers stay right, but what is warm is made again only at runs and saves; {}"
 _REMEDIES = {
@@ -18,6 +18,9 @@ _REMEDIES = {
     "fs.inotify.max_user_instances": "raise it: sysctl fs.inotify.max_user_instances=1024",
 }
 """By the setting that is named in what is wrong."""
+LEAST_DESCRIPTORS = 40
+"""What a server needs to have left: runs that come at once bring four each, and it keeps one for
+each warm process."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,36 @@ def examine(place: Place) -> Health:
         hints = [hint for name, hint in _REMEDIES.items() if name in status.watch.trouble]
         remedy = _NOT_WATCHING.format("; ".join(hints) or "see: fastcollect logs")
         findings.append(Finding(status.watch.text, remedy))
+    findings += _stopped(status) + _few_descriptors(status)
     return Health(findings, status.watch.text if status.watch is not None else None)
+
+
+def _stopped(status: Status) -> list[Finding]:
+    return [
+        Finding(
+            f"the warm process {point.name} (pid {point.pid}) was stopped: a run that comes to it"
+            " is cold, after a wait",
+            f"have it go on: kill -CONT {point.pid}; or run: fastcollect restart",
+        )
+        for point in status.checkpoints
+        if _is_stopped(point.pid)
+    ]
+
+
+def _few_descriptors(status: Status) -> list[Finding]:
+    """Whether the server was started where few may be open: it lets nobody in when there are none
+    left, and keeps few warm."""
+    try:
+        used = len(os.listdir(f"/proc/{status.pid}/fd"))
+        with open(f"/proc/{status.pid}/limits", encoding="ascii") as file:
+            line = next(line for line in file if line.startswith("Max open files"))
+    except (OSError, StopIteration):
+        return []
+    soft = line.removeprefix("Max open files").split()[0]
+    if not soft.isdecimal() or int(soft) - used >= LEAST_DESCRIPTORS:
+        return []
+    what = f"the server may have {soft} descriptors, of which {used} are open: runs may be cold"
+    return [Finding(what, "ulimit -n 1024, then run: fastcollect restart")]
 
 
 def _obstacles(directory: Path) -> list[Finding]:

@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import MakeProject
 from tests.faults.killing import is_native
-from tests.faults.test_exhaustion import fill, small_disk
+from tests.faults.test_exhaustion import fill, limited, small_disk
 from tests.faults.test_other_versions import other_version
 from tests.support import HANG, SmallBench, ended, eventually, header
 
@@ -70,6 +70,33 @@ def test_stopped(project: MakeProject) -> None:
     finally:
         os.kill(pid, signal.SIGCONT)
     eventually(lambda: health(bench) == [], "an answer")
+
+
+def test_a_warm_process_that_was_stopped(project: MakeProject) -> None:
+    bench = project(FILES)
+    bench.warm_up()
+    pid = bench.checkpoint_pids()["modules"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        (finding,) = health(bench)
+        assert f"modules (pid {pid}) was stopped" in finding["what"]
+        assert f"kill -CONT {pid}" in finding["remedy"]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert health(bench) == []
+
+
+@pytest.mark.long
+def test_few_descriptors(project: MakeProject) -> None:
+    """What the shell had from which the first run started the server."""
+    bench = project(FILES)
+    limited(bench, "-n 48")
+    eventually(lambda: bench.status()["state"] != "stopped", "a server")
+    (finding,) = health(bench)
+    assert "may have 48 descriptors" in finding["what"] and "ulimit -n" in finding["remedy"]
+    bench.fastcollect("stop")
+    bench.warm_up()
+    assert health(bench) == []
 
 
 @pytest.mark.long
