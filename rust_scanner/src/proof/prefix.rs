@@ -29,10 +29,10 @@ impl PrefixState {
     /// The first `length` bytes of `path` now.
     #[must_use]
     pub fn of(path: &Path, length: u64) -> Self {
-        let before = FileState::of(path);
+        let (now, before) = (SystemTime::now(), FileState::of(path));
         let bytes = read(path, length).map_err(Missing::from);
         let ctime_ns = before.ctime_ns();
-        Self { bytes, proven: Mutex::new(settled(before)), ctime_ns }
+        Self { bytes, proven: Mutex::new(settled(before, now)), ctime_ns }
     }
 
     /// When the file last changed before it was read (ns since the epoch).
@@ -47,8 +47,8 @@ impl PrefixState {
     /// same, the new state is remembered.
     #[must_use]
     pub fn holds(&self, path: &Path) -> bool {
-        let now = FileState::of(path);
-        if lock(&self.proven).as_ref() == Some(&now) {
+        let (now, state) = (SystemTime::now(), FileState::of(path));
+        if lock(&self.proven).as_ref() == Some(&state) {
             return true;
         }
         let Ok(bytes) = &self.bytes else {
@@ -57,15 +57,16 @@ impl PrefixState {
         };
         let same = read(path, bytes.len() as u64).is_ok_and(|found| found == *bytes);
         if same {
-            *lock(&self.proven) = settled(now);
+            *lock(&self.proven) = settled(state, now);
         }
         same
     }
 }
 
-/// A state that no later change could leave as it is; taken before the file was read.
-fn settled(state: FileState) -> Option<FileState> {
-    state.stat().is_ok_and(|stat| !stat.is_racy(SystemTime::now())).then_some(state)
+/// A state that no later change could leave as it is, given that it was taken after `now`; and both
+/// before the file was read: how long that took must not make a young state look old.
+fn settled(state: FileState, now: SystemTime) -> Option<FileState> {
+    state.stat().is_ok_and(|stat| !stat.is_racy(now)).then_some(state)
 }
 
 fn read(path: &Path, length: u64) -> io::Result<Box<[u8]>> {
@@ -82,6 +83,8 @@ fn read(path: &Path, length: u64) -> io::Result<Box<[u8]>> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -89,10 +92,12 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join("module.py");
         std::fs::write(&path, "import numpy").expect("written");
-        assert_eq!(settled(FileState::of(&path)), None);
-        let old = FileState::of(Path::new("/"));
-        assert_eq!(settled(old.clone()), Some(old));
-        assert_eq!(settled(FileState::of(&dir.path().join("absent"))), None);
+        let now = SystemTime::now();
+        assert_eq!(settled(FileState::of(&path), now), None);
+        let old = FileState::of(&path);
+        assert_eq!(settled(old.clone(), now + Duration::from_secs(10)), Some(old));
+        let absent = FileState::of(&dir.path().join("absent"));
+        assert_eq!(settled(absent, now + Duration::from_secs(10)), None);
     }
 
     #[test]
