@@ -387,16 +387,6 @@ STANDARD = {
         "def test_it(): assert ERRORS == 'replace'\n",
         "asks for the terminal",
     ),
-    "arguments": Use(
-        "import sys\nARGS = sys.argv.copy()\n",
-        "def test_it(): assert ARGS == module.sys.argv\n",
-        "reads sys.argv",
-    ),
-    "original_arguments": Use(
-        "import sys\nARGS = sys.orig_argv[:]\n",
-        "def test_it(): assert ARGS == module.sys.orig_argv\n",
-        "reads sys.argv",
-    ),
     "arguments_of_the_kernel": Use(
         "with open('/proc/self/cmdline') as file: ARGS = file.read()\n",
         "def test_it(): assert ARGS\n",

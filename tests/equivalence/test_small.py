@@ -58,7 +58,14 @@ def _zip(bench: SmallBench, text: str, **more: str) -> None:
             archive.writestr(f"{name}.py", content)
 
 
+_ARGUMENTS = (
+    SLOW + "import sys\nKEPT = [sys.argv.copy(), sys.orig_argv[-1:]]\n"
+    "def test_a(): assert KEPT == [sys.argv, sys.orig_argv[-1:]]\n"
+)
 CASES = {
+    "arguments that a module keeps": Case(
+        {"test_a.py": _ARGUMENTS}, {"test_a.py": _ARGUMENTS + "def test_b(): pass\n"}
+    ),
     "width that a module has asked for": Case(
         {
             "test_a.py": SLOW + "import os\nWIDTH = os.environ.get('COLUMNS')\n"

@@ -23,7 +23,7 @@ RECORD = Record(
 PLAN = {
     "record": protocol.to_json(RECORD),
     "first": 0, "last": 1, "skip": [], "changed": [], "probe": False, "environ": {},
-    "generators": {}, "careful": False, "libraries": 0,
+    "generators": {}, "careful": False, "pending": False, "libraries": 0,
 }  # fmt: skip
 REQUEST = {
     "argv": ["pytest"], "orig_argv": ["pytest"], "cwd": "/", "env": {}, "sys_path": [],
