@@ -267,6 +267,12 @@ fn what_is_in_a_snapshot() {
         names.iter().map(|name| dir.path().join(name)).collect()
     };
     let before = now_ns();
+    fs::write(dir.path().join("written now"), "").expect("writable");
+    let written = fs::metadata(dir.path().join("written now")).expect("there").modified();
+    let written =
+        written.expect("known").duration_since(SystemTime::UNIX_EPOCH).expect("later").as_nanos();
+    let apart = before - i128::try_from(written).expect("small");
+    assert!(apart.abs() < 3600 * 1_000_000_000, "the clock of files, and in its unit");
     let beginnings = paths(&["p", "q", "r", "s", "t"]).into_iter().map(|path| (path, 1)).collect();
     let inputs =
         InputSet::snapshot(paths(&["a", "b"]), paths(&["c", "d"]), beginnings, paths(&["e"]));
