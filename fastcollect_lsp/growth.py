@@ -190,7 +190,7 @@ async def snapshot(
     # A conftest may appear where no module is looked for.
     directories = list(dict.fromkeys([*report["directories"], *collected]))
     files += archives(directories)
-    remote = mounts.first_remote([*files, *directories, *listings], mounts.current())
+    remote = mounts.first_remote([*files, *directories, *listings, *extents], mounts.current())
     if remote is not None:
         raise Failed(f"{remote[0]} is on a file system whose stats may lag ({remote[1].kind})")
     deadline = time.monotonic() + SNAPSHOT_TIMEOUT

@@ -78,7 +78,7 @@ class Observed:
     files: set[str] = field(default_factory=set)
     directories: set[str] = field(default_factory=set)
     kinds: set[str] = field(default_factory=set)
-    """Paths of which a session has asked only whether there is a file, or a directory."""
+    """Directories, and what a session has asked about only whether it is a file or a directory."""
     listings: set[str] = field(default_factory=set)
     """Directories of which a session has used all names."""
     hazards: list[str] = field(default_factory=list)
@@ -175,9 +175,9 @@ class Audit:
         elif not purpose and (who := ambient.asker()) is not None and not who.is_library:
             self.observed.files.add(absolute)  # when something was last done inside, say
         elif parent not in _SHARED:
-            # Whatever is done inside a directory changes its stat: that it is there stands in what
-            # its parent lists.
-            self.observed.directories.add(parent)
+            # Whatever is done inside a directory changes its stat, and what is done beside it is of
+            # no concern: `realpath` asks for all directories above a file.
+            self.observed.kinds.add(absolute)
 
     def _is_directory(self, path: str | bytes) -> bool:
         try:

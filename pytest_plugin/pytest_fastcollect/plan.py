@@ -53,6 +53,8 @@ class Report:
     """What was read, each with the first step that did."""
     directories: set[str] = field(default_factory=set)
     """What was listed or searched."""
+    kinds: set[str] = field(default_factory=set)
+    """Directories that were asked for: whether they are there is what counts."""
     extents: dict[str, int] = field(default_factory=dict)
     """Files of the project whose beginning decides which libraries were imported; in bytes."""
     libraries: list[str] = field(default_factory=list)

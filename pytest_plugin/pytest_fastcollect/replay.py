@@ -215,6 +215,7 @@ class Replay:
         if self._opened is not None:
             self._read(self._opened.take())
         self.report.directories |= observed.directories
+        self.report.kinds |= observed.kinds
 
     def _read(self, files: Iterable[str]) -> None:
         for file in files:

@@ -245,7 +245,7 @@ class Checkpoint:
             event="ready",
             files=report.files,
             directories=sorted(report.directories),
-            extents=report.extents,
+            extents={**dict.fromkeys(report.kinds - report.files.keys(), 0), **report.extents},
             libraries=report.libraries,
             costs_ms=report.costs_ms,
             environ=report.environ,
