@@ -11,17 +11,19 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::lock;
-use super::stat::{FileState, Missing};
+use super::stat::{FileState, Link, Missing};
 
 /// The state of a file of which only the first bytes count: what follows them may be edited.
 ///
-/// Of no bytes at all it says whether there is a file, a directory or nothing.
+/// Of no bytes at all it says whether there is a file, a directory or nothing; and, as who asks that may
+/// follow links, whether the path is one, and where it leads.
 #[derive(Debug)]
 pub struct PrefixState {
     bytes: Result<Box<[u8]>, Missing>,
     /// The state of the whole file that is known to have this beginning; `None` where only reading
     /// again can tell.
     proven: Mutex<Option<FileState>>,
+    link: Option<Link>,
     ctime_ns: Option<i128>,
 }
 
@@ -31,8 +33,10 @@ impl PrefixState {
     pub fn of(path: &Path, length: u64) -> Self {
         let (now, before) = (SystemTime::now(), FileState::of(path));
         let bytes = read(path, length).map_err(Missing::from);
-        let ctime_ns = before.ctime_ns();
-        Self { bytes, proven: Mutex::new(settled(before, now)), ctime_ns }
+        // Whatever is done inside a directory changes it, and is of no concern.
+        let ctime_ns = bytes.is_ok().then(|| before.ctime_ns()).flatten();
+        let link = before.link().cloned();
+        Self { bytes, proven: Mutex::new(settled(before, now)), link, ctime_ns }
     }
 
     /// When the file last changed before it was read (ns since the epoch).
@@ -50,6 +54,10 @@ impl PrefixState {
         let (now, state) = (SystemTime::now(), FileState::of(path));
         if lock(&self.proven).as_ref() == Some(&state) {
             return true;
+        }
+        let is_kind = self.bytes.as_ref().map_or(true, |bytes| bytes.is_empty());
+        if is_kind && self.link.as_ref() != state.link() {
+            return false;
         }
         let Ok(bytes) = &self.bytes else {
             return read(path, 0).map_err(Missing::from).err()
@@ -136,6 +144,31 @@ mod tests {
         assert!(!state.holds(&path));
         write("import numpy\n");
         assert!(state.holds(&path));
+    }
+
+    #[test]
+    fn a_directory_is_the_one_that_its_path_leads_to() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = |name: &str| dir.path().join(name);
+        for name in ["one", "two"] {
+            std::fs::create_dir(path(name)).expect("created");
+        }
+        let link = |target: &str| std::os::unix::fs::symlink(target, path("link")).expect("linked");
+        link("one");
+        let (direct, linked) =
+            (PrefixState::of(&path("one"), 0), PrefixState::of(&path("link"), 0));
+        std::fs::write(path("one").join("file"), "").expect("written");
+        assert!(
+            direct.holds(&path("one")) && linked.holds(&path("link")),
+            "what is in it may change"
+        );
+        assert_eq!((direct.ctime_ns(), linked.ctime_ns()), (None, None));
+        std::fs::remove_file(path("link")).expect("removed");
+        link("two");
+        assert!(!linked.holds(&path("link")), "it leads elsewhere");
+        std::fs::rename(path("one"), path("three")).expect("renamed");
+        std::os::unix::fs::symlink("three", path("one")).expect("linked");
+        assert!(!direct.holds(&path("one")), "it has become a link");
     }
 
     #[test]

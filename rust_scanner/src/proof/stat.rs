@@ -101,6 +101,12 @@ pub struct FileState {
 }
 
 impl FileState {
+    /// The link that the path itself is.
+    #[must_use]
+    pub fn link(&self) -> Option<&Link> {
+        self.link.as_deref()
+    }
+
     /// The state of `path` now: one system call, three for a link.
     #[must_use]
     pub fn of(path: &Path) -> Self {
