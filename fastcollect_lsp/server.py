@@ -26,6 +26,7 @@ from .protocol import Hello, NativeRequest, RunRequest
 from .records import read_records
 from .rendezvous import Place
 from .status import Status, to_json
+from .studying import Studying
 from .turns import Turns, max_runs
 from .warm import Warm
 
@@ -75,6 +76,7 @@ class Server:
         self._following: Following | None = None
         self._farewells: list[socket.socket] = []
         self._ground = Ground.of(place)
+        self._studying = Studying(place)
 
     def _note_command(self, request: RunRequest) -> None:
         """Have the next command of this kind come here without asking pytest for its root."""
@@ -96,9 +98,11 @@ class Server:
             self._accept(listener),
             self._watch_idle(),
             self._watch_ground(),
+            self._studying.work(),
         ):
             self._spawn(work).add_done_callback(self._lost)
         self.read_records()
+        self._studying.begin()
         await self._stopping.wait()
         await self._end()
 
@@ -213,6 +217,7 @@ class Server:
             await _send(sock, to_json(self.status()))
         elif hello.kind == "recorded":
             self.read_records()
+            self._studying.begin()
             await _send(sock, {})
         elif hello.kind == "warm":
             with contextlib.suppress(asyncio.TimeoutError):
@@ -237,6 +242,7 @@ class Server:
 
     async def _warmed(self) -> None:
         """Wait until all is warm, of the files as they are now."""
+        await self._studying.idle.wait()
         await self.warm.warming.idle.wait()
         await self.freshness.look()
         await self.warm.warming.idle.wait()

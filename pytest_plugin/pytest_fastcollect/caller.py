@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 
 import pytest
 
@@ -33,6 +34,9 @@ def in_run_child(config: pytest.Config, state: State) -> None:
         _report(config, state, run)
     if Active.record:
         state.recorder = Recorder(config, run_key(config), identity(dict(os.environ)))
+    from .keeping import Keeping
+
+    state.keeping = Keeping(config, state.place, time.time_ns(), warm=True)
 
 
 def in_caller(config: pytest.Config, state: State) -> None:
@@ -57,6 +61,7 @@ def in_caller(config: pytest.Config, state: State) -> None:
         if verdict.wanted:
             _report(config, state, run, verdict.cold)
         return
+    began_ns = time.time_ns()
     request = run_request(config, run)
     cold = client.hand_over(state.place, request)
     if cold.run:
@@ -65,7 +70,15 @@ def in_caller(config: pytest.Config, state: State) -> None:
     if cold.starting:
         state.daemon = _start(state.place)
     if cold.starting or cold.record:
+        from .keeping import Keeping
+
         state.recorder = Recorder(config, request.key, request.identity)
+        state.keeping = Keeping(config, state.place, began_ns, warm=False)
+    selects = options.keyword or options.markexpr
+    if selects and state.reporter is None:
+        from .selective import open_for
+
+        state.selective = open_for(config, state.place, state.recorder)
 
 
 def _report(config: pytest.Config, state: State, run: str, cold: str | None = None) -> None:

@@ -81,6 +81,10 @@ def pytest_load_initial_conftests(
         early_config.pluginmanager.register(state.ahead, "fastcollect-ahead")
     if state.recorder is not None:
         early_config.pluginmanager.register(state.recorder, "fastcollect-recorder")
+    if state.keeping is not None:
+        early_config.pluginmanager.register(state.keeping, "fastcollect-keeping")
+    if state.selective is not None:
+        early_config.pluginmanager.register(state.selective, "fastcollect-selective")
     if state.reporter is not None:
         early_config.pluginmanager.register(state.reporter, "fastcollect-reporter")
     try:

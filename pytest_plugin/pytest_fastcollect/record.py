@@ -39,6 +39,7 @@ class Recorder:
         self._segments: list[Segment] = []
         self._directories: list[str] = []
         self._listings: dict[str, str] = {}
+        self._left_out: list[str] = []
         self._depth = 0
         self._environ = dict(os.environ)
         self._finished = False
@@ -130,6 +131,13 @@ class Recorder:
             self._end("broken" if report.failed else _kind(collector), collector.path)
         return report
 
+    def leave_out(self, path: str, name: str) -> None:
+        """A module is not imported that a run without `-k` and `-m` imports here: it would have
+        executed that module, and imported nothing else."""
+        influenced = [name] if self._matter else []
+        self._segments.append(Segment("module", path, name, [name], influenced, *self._step))
+        self._left_out.append(name)
+
     def finish(self, tests: int) -> Record:
         """The record; nothing is watched any more."""
         self.mark()
@@ -148,9 +156,14 @@ class Recorder:
             python_files=[str(pattern) for pattern in config.getini("python_files")],
             rewrite_marks=sorted(marks),
             rewritten=sorted(
-                name
-                for name, module in list(sys.modules.items())
-                if isinstance(peek(module, "__loader__"), AssertionRewritingHook)
+                {
+                    *self._left_out,
+                    *(
+                        name
+                        for name, module in list(sys.modules.items())
+                        if isinstance(peek(module, "__loader__"), AssertionRewritingHook)
+                    ),
+                }
             ),
             warning_filters=[str(line) for line in config.getini("filterwarnings")],
             warning_options=list(config.known_args_namespace.pythonwarnings or []),

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from fastcollect_lsp.rendezvous import Place
 
     from .ahead import Ahead
+    from .keeping import Keeping
     from .record import Recorder
     from .reporting import Reporter
+    from .selective import Selective
 
 
 @dataclass
@@ -27,6 +29,8 @@ class State:
     """What the header says after the version: `Daemon: …` or `cold: …`."""
     place: Place | None = None
     recorder: Recorder | None = None
+    keeping: Keeping | None = None
+    selective: Selective | None = None
     reporter: Reporter | None = None
     """Where somebody looks on."""
     began: float = field(default_factory=time.perf_counter)

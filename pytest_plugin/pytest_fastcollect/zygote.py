@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib
 import os
 import site
 import socket
@@ -124,6 +125,7 @@ def main(fd: int, prefix: tuple[str | None, bool] | None = None) -> Run:
         sys.path_importer_cache.pop(os.getcwd(), None)
     shortage.volunteer(shortage.WARM)
     _pytest.config.get_config()  # imports what every run imports
+    importlib.import_module("pytest_fastcollect.keeping")  # which imports of pytest's
     checkpoint = Checkpoint(socket.socket(fileno=fd), Stash(), Interpreter.here())
     checkpoint.tell(
         event="started",
