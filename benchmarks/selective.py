@@ -78,7 +78,11 @@ class Runs:
             for name, value in os.environ.items()
             if not name.startswith(("PYTEST_", "PYTHON", "COVERAGE_")) and name != "CI"
         }
-        self._env |= {"FASTCOLLECT": "1", "FASTCOLLECT_DIR": str(directory)}
+        self._env |= {
+            "FASTCOLLECT": "1",
+            "FASTCOLLECT_SELECTIVE": "1",
+            "FASTCOLLECT_DIR": str(directory),
+        }
         directory.mkdir()
         directory.chmod(0o777)
 

@@ -34,9 +34,10 @@ def in_run_child(config: pytest.Config, state: State) -> None:
         _report(config, state, run)
     if Active.record:
         state.recorder = Recorder(config, run_key(config), identity(dict(os.environ)))
-    from .keeping import Keeping
+    if _leaves_modules_out():
+        from .keeping import Keeping
 
-    state.keeping = Keeping(config, state.place, time.time_ns(), warm=True)
+        state.keeping = Keeping(config, state.place, time.time_ns(), warm=True)
 
 
 def in_caller(config: pytest.Config, state: State) -> None:
@@ -70,15 +71,23 @@ def in_caller(config: pytest.Config, state: State) -> None:
     if cold.starting:
         state.daemon = _start(state.place)
     if cold.starting or cold.record:
+        state.recorder = Recorder(config, request.key, request.identity)
+    if not _leaves_modules_out():
+        return
+    if state.recorder is not None:
         from .keeping import Keeping
 
-        state.recorder = Recorder(config, request.key, request.identity)
         state.keeping = Keeping(config, state.place, began_ns, warm=False)
-    selects = options.keyword or options.markexpr
-    if selects and state.reporter is None:
+    if (options.keyword or options.markexpr) and state.reporter is None:
         from .selective import open_for
 
         state.selective = open_for(config, state.place, state.recorder)
+
+
+def _leaves_modules_out() -> bool:
+    """Whether cold runs may leave out modules (`selective`): only where that is asked for, until it
+    has been tried out at length."""
+    return os.environ.get("FASTCOLLECT_SELECTIVE") == "1"
 
 
 def _report(config: pytest.Config, state: State, run: str, cold: str | None = None) -> None:

@@ -125,7 +125,8 @@ def main(fd: int, prefix: tuple[str | None, bool] | None = None) -> Run:
         sys.path_importer_cache.pop(os.getcwd(), None)
     shortage.volunteer(shortage.WARM)
     _pytest.config.get_config()  # imports what every run imports
-    importlib.import_module("pytest_fastcollect.keeping")  # which imports of pytest's
+    if os.environ.get("FASTCOLLECT_SELECTIVE") == "1":
+        importlib.import_module("pytest_fastcollect.keeping")  # which imports of pytest's
     checkpoint = Checkpoint(socket.socket(fileno=fd), Stash(), Interpreter.here())
     checkpoint.tell(
         event="started",

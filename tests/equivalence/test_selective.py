@@ -235,6 +235,7 @@ class Cold:
         self.bytecode = bench.directory.with_name("bytecode")
         # As its oracle: what is compiled in each run, says each time what it has to say.
         bench.extra_env["PYTHONDONTWRITEBYTECODE"] = "1"
+        bench.extra_env["FASTCOLLECT_SELECTIVE"] = "1"
         settle(bench.root)
         bench.directory.mkdir(mode=0o777)
         bench.directory.chmod(0o777)
@@ -322,11 +323,13 @@ def test_modules_are_left_out(unchanged: Cold) -> None:
 
 
 @pytest.mark.parametrize("name", sampled(list(EXPRESSIONS), 6, always=("one test", "a mark")))
+@pytest.mark.long
 def test_expressions(name: str, unchanged: Cold) -> None:
     unchanged.compare(EXPRESSIONS[name])
 
 
 @pytest.mark.parametrize("name", sampled(list(OPTIONS), 6, always=("listed", "verbose")))
+@pytest.mark.long
 def test_options(name: str, unchanged: Cold) -> None:
     unchanged.compare(OPTIONS[name])
 
@@ -455,6 +458,7 @@ AFTER_EDITS = (("-k", "unique_b"), ("-m", "slow"), ("-k", "deep or sub or third"
 @pytest.mark.parametrize(
     "name", sampled(list(EDITS), 8, always=("a test is renamed", "a helper is renamed"))
 )
+@pytest.mark.long
 def test_edits(name: str, cold: Cold) -> None:
     EDITS[name](cold)
     for args in AFTER_EDITS:
@@ -465,6 +469,7 @@ def test_edits(name: str, cold: Cold) -> None:
             cold.study()
 
 
+@pytest.mark.long
 def test_module_that_failed_before(cold: Cold) -> None:
     """What pytest remembers of the failure of a module becomes that of its tests."""
     cache = cold.root / ".pytest_cache/v/cache/lastfailed"
@@ -473,10 +478,12 @@ def test_module_that_failed_before(cold: Cold) -> None:
     assert "TestGroup" in cache.read_text()
 
 
+@pytest.mark.long
 def test_record_is_whole(project: MakeProject) -> None:
     """The server warms from a run that left modules out, and serves others as ever."""
     # What Python says when it compiles a module, it says once where bytecode is kept.
-    bench = project({name: text for name, text in PROJECT.items() if name != "test_escape.py"})
+    files = {name: text for name, text in PROJECT.items() if name != "test_escape.py"}
+    bench = project(files, FASTCOLLECT_SELECTIVE="1")
     settle(bench.root)
     bench.warm_up()
     bench.fastcollect("stop")
@@ -488,9 +495,10 @@ def test_record_is_whole(project: MakeProject) -> None:
     assert not bench.compare_warm("-k", "unique_c").differences
 
 
+@pytest.mark.long
 def test_what_a_warm_run_has_seen_is_kept(project: MakeProject) -> None:
     """Also that of a run that was served all it imports."""
-    bench = project(PROJECT)
+    bench = project(PROJECT, FASTCOLLECT_SELECTIVE="1")
     bench.warm_up("-q")
     (kept,) = (bench.directory / "cache").glob("*.collected")
     kept.unlink()
@@ -501,6 +509,7 @@ def test_what_a_warm_run_has_seen_is_kept(project: MakeProject) -> None:
 
 
 @pytest.mark.parametrize("switch", ["FASTCOLLECT=0", "--no-fastcollect-auto-daemon", "CI"])
+@pytest.mark.long
 def test_switched_off(switch: str, cold: Cold) -> None:
     """Nothing of ours happens."""
     name, _, value = switch.partition("=")
@@ -512,6 +521,7 @@ def test_switched_off(switch: str, cold: Cold) -> None:
     assert list(cold.bytecode.rglob("test_c.*.pyc"))
 
 
+@pytest.mark.long
 def test_files_of_ours_alone_are_read(cold: Cold) -> None:
     (kept,) = cold.kept
     assert kept.stat().st_mode & 0o777 == 0o600
