@@ -56,7 +56,8 @@ EDITS = {
 
 def pids(status: dict[str, Any]) -> dict[str, int]:
     """Checkpoints of imports; several sessions may go by the same name."""
-    points = [point for point in status["checkpoints"] if point["name"] != "collected"]
+    sessions = ("configured", "items", "collected")
+    points = [point for point in status["checkpoints"] if point["name"] not in sessions]
     return {point["name"]: point["pid"] for point in points}
 
 
