@@ -407,6 +407,9 @@ def _stamp(session: pytest.Session) -> None:
     reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
     if hasattr(reporter, "_session_start"):
         reporter._session_start = timing.Instant()
+        # Of a collection that is still to come, only one that takes its time is shown going on.
+        if isinstance(reporter._collect_report_last_write, timing.Instant):
+            reporter._collect_report_last_write = timing.Instant()
     elif reporter is not None:  # pytest up to 8.3
         reporter._sessionstarttime = timing.time()
 
