@@ -88,6 +88,8 @@ class Replay:
             import_system(self._plan.record, self._starts),
         ):
             self._checks.rebase()
+            # For the width of its help: a parser of pytest's, which each run makes for itself.
+            self._reads.names -= {"COLUMNS", "LINES"}
             if self._plan.pending:
                 self._note_surroundings()
             for index in range(self._plan.first, self._plan.last):
