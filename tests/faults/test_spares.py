@@ -24,6 +24,7 @@ FILES = {
 }
 
 
+@pytest.mark.long
 def test_runs_that_go_on_hold_up_nobody(project: MakeProject) -> None:
     """More of them than the server has threads for its decisions."""
     bench = project(FILES, FASTCOLLECT_START_METHOD="spare", FASTCOLLECT_MAX_RUNS="40")
