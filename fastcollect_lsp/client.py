@@ -13,10 +13,10 @@ import signal
 import socket
 import sys
 import time
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from . import __version__, protocol, rendezvous
+from .frozen import dataclass
 from .protocol import Hello, NativeRequest, RunRequest
 from .rendezvous import Place
 

@@ -15,6 +15,8 @@ import socket
 import struct
 from typing import Any, TypeVar
 
+from .frozen import dataclass
+
 MAX_FRAME = 1 << 20
 """Largest frame accepted from the public socket, in bytes."""
 MAX_CONTROL_FRAME = 64 << 20
@@ -151,7 +153,7 @@ def receive(sock: socket.socket, reader: FrameReader) -> dict[str, Any] | None:
 # --------------------------------------------------------------------------- messages
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Hello:
     """First frame on the public socket: who calls, and for what."""
 
@@ -170,7 +172,7 @@ class Hello:
     """`editor` only: nothing of the project may be imported on its behalf."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Stream:
     """How the caller's interpreter set up one of its standard streams."""
 
@@ -184,7 +186,7 @@ class Stream:
     """Columns and lines, of a terminal."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class RunKey:
     """What of a command line decides which modules a run imports, and how.
 
@@ -201,7 +203,7 @@ class RunKey:
     """Whether which files are collected depends on more than the key (`--lf`, `--ff`)."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class RunRequest:
     """All that a run child needs to be the process its caller would have been."""
 
@@ -228,7 +230,7 @@ class RunRequest:
     """The id that the server has given this run, if it was the server that began it."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Endpoint:
     """What a standard descriptor of the native command leads to; as in `Stream`."""
 
@@ -236,7 +238,7 @@ class Endpoint:
     size: list[int] | None = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class NativeRequest:
     """A run as the native command knows it, which is no Python (`rust_scanner/native`); and pytest,
     before it has read its options (`pytest_fastcollect.early`)."""
@@ -261,7 +263,7 @@ class NativeRequest:
     namespaces: list[str]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Segment:
     """One step of a run's natural import path: what was imported, and by what."""
 
@@ -280,7 +282,7 @@ class Segment:
     """Names of environment variables that the run itself had changed by then."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Record:
     """The natural import path of one run, as it was seen in that run."""
 

@@ -17,11 +17,11 @@ import stat
 import struct
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from . import hints
 from .digest import blake2b
+from .frozen import dataclass
 
 MAX_COMMANDS = 100
 """Commands, of all projects, whose servers are known without their roots."""

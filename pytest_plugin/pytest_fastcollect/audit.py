@@ -21,8 +21,8 @@ from . import ambient, marks
 
 _WRITES = {
     "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.chmod", "os.chown", "os.link",
-    "os.symlink", "os.truncate", "os.utime", "shutil.rmtree", "shutil.copyfile", "shutil.move",
-    "tempfile.mkstemp", "tempfile.mkdtemp",
+    "os.symlink", "os.truncate", "os.utime", "os.setxattr", "os.removexattr", "shutil.rmtree",
+    "shutil.copyfile", "shutil.move", "tempfile.mkstemp", "tempfile.mkdtemp",
 }  # fmt: skip
 _STARTS = {
     "subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "os.fork", "os.forkpty",
@@ -103,6 +103,8 @@ class Audit:
             "open": self._opens,
             "os.listdir": self._lists,
             "os.scandir": self._lists,
+            "os.getxattr": self._reads_attributes,
+            "os.listxattr": self._reads_attributes,
             "ctypes.dlopen": self._loads_library,
             "sqlite3.connect": self._connects_database,
         }
@@ -241,6 +243,11 @@ class Audit:
     def _loads_library(self, event: str, args: tuple[Any, ...]) -> None:
         if isinstance(args[0], (str, bytes)) and os.path.dirname(args[0]):
             self.observed.files.add(_absolute(args[0]))
+
+    def _reads_attributes(self, event: str, args: tuple[Any, ...]) -> None:
+        """A file's extended attributes; whatever changes them changes the time in its stat."""
+        path = self._path_of(args[0]) if isinstance(args[0], int) else _absolute(args[0])
+        self.observed.files.add(path)
 
     def _lists(self, event: str, args: tuple[Any, ...]) -> None:
         path = "." if args[0] is None else args[0]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 import pytest
+
+from fastcollect_lsp.frozen import dataclass
 
 from .observers import observer
 

@@ -7,7 +7,7 @@ process.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from fastcollect_lsp.frozen import dataclass
 
 SURVIVING_THREADS = {
     "jemalloc_bg_thd": "jemalloc locks before a fork and starts its threads again in the child",

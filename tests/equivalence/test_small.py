@@ -91,6 +91,15 @@ CASES = {
         },
         {"data/deep/b.txt": ""},
     ),
+    "attribute of a file": Case(
+        {
+            "test_a.py": SLOW + "import os\nKIND = os.getxattr('data.txt', 'user.kind')\n"
+            "def test_a(): assert KIND == b'one'\n",
+            "data.txt": "",
+        },
+        act=lambda bench: os.setxattr(bench.root / "data.txt", "user.kind", b"two"),
+        before=lambda bench: os.setxattr(bench.root / "data.txt", "user.kind", b"one"),
+    ),
     "module added to an archive": Case(
         {
             "conftest.py": "import os, sys\n"
