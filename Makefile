@@ -34,8 +34,9 @@ rust:
 	cargo clippy --all-targets -- -D warnings
 	cargo test
 
+# Side by side, but those of one file: they share servers and real suites.
 unit: $(VENV)/.installed
-	$(BIN)/python -m pytest -p no:fastcollect -p no:cacheprovider
+	$(BIN)/python -m pytest -p no:fastcollect -p no:cacheprovider -n logical --maxprocesses 4 --dist loadfile
 
 # What takes too long for every change: matrices, long random tests, fuzzing. FASTCOLLECT_SUITES as in CONTRIBUTING.md.
 long: $(VENV)/.installed

@@ -81,8 +81,10 @@ def ask(where: Place, kind: str, timeout: float, **details: Any) -> dict[str, An
     return answer
 
 
-def spawn_server(where: Place) -> None:
+def spawn_server(where: Place, first_run: int | None = None) -> None:
     """Start a server in the background, as nobody's child. Raises Unsafe, OSError.
+
+    `first_run`: the process of a run that the server is to leave alone while it can.
 
     The server is not made a child of this process: a test that waits for any child, or counts its
     children, must not find it.
@@ -94,6 +96,8 @@ def spawn_server(where: Place) -> None:
     devnull = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     environ = {name: value for name, value in os.environ.items() if name != "PYTEST_VERSION"}
     command = [sys.executable, "-W", "ignore", "-m", "fastcollect_lsp.server", where.root]
+    if first_run is not None:
+        command.append(str(first_run))
     pid = os.fork()
     if pid == 0:
         try:

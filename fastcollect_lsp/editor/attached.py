@@ -13,7 +13,7 @@ from fastcollect_lsp.status import to_json
 if TYPE_CHECKING:
     from fastcollect_lsp.following import Following
     from fastcollect_lsp.runs import Runs
-    from fastcollect_lsp.server import Server
+    from fastcollect_lsp.serving import Server
     from fastcollect_lsp.tree import ProjectTree
 
 

@@ -69,6 +69,7 @@ def in_caller(config: pytest.Config, state: State) -> None:
         _report(config, state, cold.run)
     state.daemon = f"cold: {cold.reason}"
     if cold.starting:
+        state.starting = True
         state.daemon = _start(state.place)
     if cold.starting or cold.record:
         state.recorder = Recorder(config, request.key, request.identity)
@@ -106,7 +107,7 @@ def _restore_shim(script: str) -> None:
 
 def _start(place: Place) -> str:
     try:
-        client.spawn_server(place)
+        client.spawn_server(place, first_run=os.getpid())
     except (OSError, rendezvous.Unsafe) as error:
         return f"cold: no server could be started ({error})"
     return "Daemon: starting"
@@ -119,11 +120,13 @@ def _act(config: pytest.Config, action: str) -> int:
     return cli.act(action, rendezvous.place(str(config.rootpath)), arguments)
 
 
-def send_record(place: Place, recorder: Recorder, tests: int) -> None:
-    """Leave the record where the server finds it, and tell it if it is there to be told."""
+def send_record(place: Place, recorder: Recorder, tests: int, *, tell: bool) -> None:
+    """Leave the record where the server finds it; `tell` it, if it is there and does not wait for
+    the end of this run to look."""
     try:
         leave_record(place, recorder.finish(tests))
-        client.ask(place, "recorded", timeout=1.0)
+        if tell:
+            client.ask(place, "recorded", timeout=1.0)
     except (OSError, rendezvous.Unsafe, client.Unavailable) as error:
         if sys.flags.verbose:
             sys.stderr.write(f"fastcollect: no record was left ({error})\n")

@@ -136,7 +136,9 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     if state.recorder is not None and state.place is not None:
         from . import caller
 
-        caller.send_record(state.place, state.recorder, session.testscollected)
+        caller.send_record(
+            state.place, state.recorder, session.testscollected, tell=not state.starting
+        )
     return result
 
 

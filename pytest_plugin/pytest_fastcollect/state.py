@@ -27,6 +27,8 @@ class State:
     """Whether to do and show nothing."""
     daemon: str = ""
     """What the header says after the version: `Daemon: …` or `cold: …`."""
+    starting: bool = False
+    """Whether this run has started the server."""
     place: Place | None = None
     recorder: Recorder | None = None
     keeping: Keeping | None = None

@@ -59,6 +59,7 @@ def test_edit_is_seen_at_once(running: Bench, suite: Suite) -> None:
     assert compared.warm.exit == 1
 
 
+@pytest.mark.long
 def test_edit_undone_is_seen_at_once(running: Bench) -> None:
     compared = running.compare()
     assert not compared.differences, "\n".join(compared.differences)

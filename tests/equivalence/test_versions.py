@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import suites
 from harness import WARM, bench
 
 from fastcollect_lsp import verify
@@ -37,7 +38,9 @@ def interpreter(version: str) -> Path | None:
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Both distributions, built from this checkout."""
+    """Both distributions, built from this checkout: as they are in the real suites, or anew."""
+    if (there := suites.directory()) is not None and (there / "wheels").is_dir():
+        return [str(path) for path in (there / "wheels").glob("*.whl")]
     directory = tmp_path_factory.mktemp("wheels")
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(directory)]
     subprocess.run([*command, str(ROOT), str(ROOT / "pytest_plugin")], check=True)

@@ -179,8 +179,10 @@ def _foreign_servers(bench: SmallBench) -> list[str]:
             command = (process / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"fastcollect_lsp.server" in command and re.search(rb"/test_\w+0/?", command[-2]):
-            found.append(os.fsdecode(command[-2]))
+        if b"fastcollect_lsp.server" in command:
+            root = command[command.index(b"fastcollect_lsp.server") + 1]
+            if re.search(rb"/test_\w+0/?", root):
+                found.append(os.fsdecode(root))
     return found
 
 
