@@ -86,8 +86,8 @@ def in_caller(config: pytest.Config, state: State) -> None:
 
 
 def _leaves_modules_out() -> bool:
-    """Whether cold runs may leave out modules (`selective`): only where that is asked for, until it
-    has been tried out at length."""
+    """Whether cold runs may leave out modules (`selective`): only where that is asked for, since
+    what was not imported can be missed in `sys.modules`."""
     return os.environ.get("FASTCOLLECT_SELECTIVE") == "1"
 
 
