@@ -148,13 +148,15 @@ async def start_zygote(identity: str, environ: dict[str, str]) -> tuple[Checkpoi
 
     Raises Failed. What it prints goes to the server's log.
     """
-    from_source = False
+    from_source = tried = False
     for _ in range(MAX_CHANGES):
         began = Moment.now()
-        zygote, paths = await _start(identity, environ, from_source)
+        zygote, paths, renewed = await _start(identity, environ, from_source)
         if zygote is None:
-            log.info("%s has bytecode that may be stale: starting without bytecode", paths[0])
-            from_source = True
+            from_source = tried or not renewed
+            how = "without bytecode" if from_source else "again, as it is right"
+            log.info("%s has bytecode that may be stale: starting %s", paths[0], how)
+            tried = True
             continue
         if not await asyncio.to_thread(began.may_have_changed, zygote.inputs, paths):
             return zygote, zygote.identity
@@ -167,9 +169,9 @@ async def start_zygote(identity: str, environ: dict[str, str]) -> tuple[Checkpoi
 
 async def _start(
     identity: str, environ: dict[str, str], from_source: bool
-) -> tuple[Checkpoint | None, list[str]]:
+) -> tuple[Checkpoint | None, list[str], bool]:
     """A new zygote, and the paths of its inputs; or None, and those of the modules that CPython has
-    taken from bytecode that may be stale."""
+    taken from bytecode that may be stale. And whether all of that has turned out to be right."""
     wanted = json.loads(identity)
     ours, theirs = socket.socketpair()
     # Before our first statement, CPython has executed sitecustomize and the like.
@@ -207,7 +209,7 @@ async def _start(
         raise
     if started["stale"]:
         link.close()
-        return None, started["stale"]
+        return None, started["stale"], bool(started["renewed"])
     files = [*started["files"], *archives(started["directories"])]
     inputs = await asyncio.to_thread(InputSet, files, started["directories"])
     zygote = Checkpoint(
@@ -220,7 +222,7 @@ async def _start(
         process=process,
         identity=str(started["identity"]),
     )
-    return zygote, [*files, *started["directories"]]
+    return zygote, [*files, *started["directories"]], True
 
 
 def archives(directories: Iterable[str]) -> list[str]:

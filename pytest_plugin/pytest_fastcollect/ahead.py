@@ -88,6 +88,8 @@ class Ahead:
         self._audit: Audit | None = None
         self._opened: Opened | None = None
         self._reads = Reads()
+        self._counted: set[object] = set()
+        """What `NFPlugin` has counted in this session: strings, from pytest 9.2 on `NodeId`."""
         self._reports: list[pytest.CollectReport] = []
         self._waiting = False
 
@@ -224,6 +226,10 @@ class Ahead:
             self.give_up("draws random numbers that nobody has seeded")
         self._undo.close()
         self._changes = environ_changes(self._environ)
+        new_first = self._bystanders(session)["nodeids"]
+        if new_first is not None and self._collect.stop == "collected":
+            selected = {item.nodeid for item in session.items}
+            self._counted = {one for one in new_first.cached_nodeids if str(one) in selected}
         self._descriptors = self._find_descriptors()
         with contextlib.suppress(AttributeError, OSError):
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
@@ -387,10 +393,10 @@ class Ahead:
             if last_failed.lastfailed:
                 for report in self._reports:
                     last_failed.pytest_collectreport(report)
-        if (new_first := plugins["nodeids"]) is not None:
-            selected = {item.nodeid for item in getattr(session, "items", ())}
-            ids = {known for known in new_first.cached_nodeids if str(known) in selected}
-            new_first.cached_nodeids = type(new_first)(session.config).cached_nodeids | ids
+        # What is only listed is not counted: going through ten thousand ids would be most of it.
+        if (new_first := plugins["nodeids"]) is not None and not session.config.option.collectonly:
+            new_first.cached_nodeids = type(new_first)(session.config).cached_nodeids
+            new_first.cached_nodeids.update(self._counted)
 
 
 def _searched() -> set[str]:

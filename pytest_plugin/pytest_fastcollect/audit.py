@@ -230,6 +230,9 @@ class Audit:
             self.observed.files.update(inputs)
         elif event == "os.mkdir" and self._is_directory(args[0]):
             self._asked_for(os.fspath(args[0]), "isdir")  # fails, or was not meant to do anything
+        elif event == "os.utime" and isinstance(args[0], int):
+            if not _is_bytecode(self._path_of(args[0])):  # that is `bytecode.renew`
+                self._forbid(f"{event} ({_short(args)})")
         elif not (event in _WRITES and (_is_about_bytecode(args) or _is_looking_for_tmp())):
             self._forbid(f"{event} ({_short(args)})")
 

@@ -4,20 +4,31 @@ A .pyc is taken to be right if it names the source's mtime and size. An edit tha
 (`cp -p`, `rsync -t`, `touch -r`) goes unseen, and so does a link that leads to another file of that
 size and second. The source's ctime cannot be set: bytecode that is not younger than that is left
 aside while modules are executed ahead of time.
+
+Where files were copied or unpacked (image layers), that is all bytecode. Such as says just what its
+source says is made young again, once, in the background: its time is set, its content stays.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
+import marshal
 import os
 import sys
+import time
+import types
 from collections.abc import Callable, Iterator, Mapping
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
 from _pytest.assertion import rewrite
+
+_HEADER = 16
+"""Bytes before the code (PEP 552)."""
+_TICK_NS = 20_000_000
+"""By how much the clock of files may be behind."""
 
 
 def may_be_stale(source: str, cached: str) -> bool:
@@ -30,15 +41,51 @@ def may_be_stale(source: str, cached: str) -> bool:
         return False
 
 
-def loaded_stale() -> list[str]:
-    """Source files of modules that have been imported from bytecode that may be stale."""
+def loaded_stale() -> dict[str, str]:
+    """Source files of modules that have been imported from bytecode that may be stale, and that."""
     specs = [getattr(module, "__spec__", None) for module in list(sys.modules.values())]
     found = [(getattr(spec, "origin", None), getattr(spec, "cached", None)) for spec in specs]
-    return [
-        source
+    return {
+        source: cached
         for source, cached in found
         if isinstance(source, str) and isinstance(cached, str) and may_be_stale(source, cached)
-    ]
+    }
+
+
+def renew(source: str, cached: str) -> bool:
+    """Have bytecode that says what its source says be younger than that. False where it does not,
+    or this interpreter is not to write any.
+
+    It is as young as the moment before the source was read: a change since then is younger.
+    """
+    if sys.dont_write_bytecode:
+        return False
+    began_ns = time.time_ns() - _TICK_NS
+    try:
+        with open(cached, "rb") as file:
+            content = file.read()
+            header, body = content[:_HEADER], content[_HEADER:]
+            # With a hash of its source, checked or not (PEP 552), it is none of ours.
+            if header[:8] != importlib.util.MAGIC_NUMBER + bytes(4):
+                return False
+            with open(source, "rb") as text:
+                code = compile(text.read(), source, "exec", dont_inherit=True)
+            if not _is_same(marshal.loads(body), code):
+                return False
+            os.utime(file.fileno(), ns=(began_ns, began_ns))
+    except (OSError, EOFError, SyntaxError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _is_same(one: object, other: types.CodeType) -> bool:
+    """Whether two codes do the same and tell the same lines (`==` compares those since 3.12)."""
+    if not isinstance(one, types.CodeType) or one != other:
+        return False
+    if one.co_linetable != other.co_linetable:
+        return False
+    inner = zip(one.co_consts, other.co_consts, strict=True)
+    return all(_is_same(a, b) for a, b in inner if isinstance(b, types.CodeType))
 
 
 def give_prefix(prefix: str | None, is_option: bool) -> None:
@@ -57,17 +104,19 @@ def give_prefix(prefix: str | None, is_option: bool) -> None:
         vars(module)["__cached__"] = spec.cached
 
 
-def distrust() -> Callable[[], None]:
-    """Import from source where the bytecode may be stale: CPython's and pytest's own.
+def distrust(renewing: bool = False) -> Callable[[], None]:
+    """Import from source where the bytecode may be stale: CPython's and pytest's own (which pytest
+    writes again by itself).
 
-    Returns what undoes that.
+    `renewing`: and have what is not stale be trusted from now on. Returns what undoes that.
     """
     path_stats = SourceFileLoader.path_stats
     read_pyc = rewrite._read_pyc
 
     def checked_path_stats(self: SourceFileLoader, path: str) -> Mapping[str, Any]:
         # `SourceLoader.get_code` neither reads nor writes bytecode when this raises OSError.
-        if may_be_stale(path, importlib.util.cache_from_source(path)):
+        cached = importlib.util.cache_from_source(path)
+        if may_be_stale(path, cached) and not (renewing and renew(path, cached)):
             raise OSError("bytecode older than the source's last change")
         return path_stats(self, path)
 
@@ -85,8 +134,8 @@ def distrust() -> Callable[[], None]:
 
 @contextlib.contextmanager
 def distrusted() -> Iterator[None]:
-    """`distrust` for the duration."""
-    undo = distrust()
+    """`distrust` for the duration, in the background: there is time to renew."""
+    undo = distrust(renewing=True)
     try:
         yield
     finally:

@@ -117,7 +117,8 @@ def main(fd: int, prefix: tuple[str | None, bool] | None = None) -> Run:
 
     `prefix`: for `bytecode.give_prefix`, where this interpreter was started without bytecode.
     """
-    stale = bytecode.loaded_stale() if prefix is None else []
+    stale = bytecode.loaded_stale() if prefix is None else {}
+    renewed = [bytecode.renew(source, cached) for source, cached in stale.items()]
     if prefix is not None:
         bytecode.give_prefix(*prefix)
     if sys.path and sys.path[0] == "":
@@ -133,7 +134,8 @@ def main(fd: int, prefix: tuple[str | None, bool] | None = None) -> Run:
         pid=os.getpid(),
         identity=identity(dict(os.environ)),
         modules=len(sys.modules),
-        stale=stale,
+        stale=list(stale),
+        renewed=all(renewed),
         files=[
             module.__file__
             for module in list(sys.modules.values())

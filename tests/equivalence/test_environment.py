@@ -81,6 +81,42 @@ def test_stale_bytecode_at_start(project: MakeProject, tmp_path: Path) -> None:
     assert [outcome for _, outcome in served.outcomes] == ["failure", *["passed"] * 4]
 
 
+def test_bytecode_of_an_unpacked_environment(project: MakeProject, tmp_path: Path) -> None:
+    """All of it is older than its source's last change. What is right is used, and only that."""
+    bench = project(
+        {
+            "conftest.py": f"import {SLOW}\n",
+            "test_a.py": """\
+                import builtins, right, stale
+                def test_values(): assert (builtins.SITE, right.VALUE, stale.VALUE) == (1, 1, 2)
+            """,
+        }
+    )
+    bench.extra_env["PYTHONPATH"] += f"{os.pathsep}{tmp_path}"
+    texts = {"sitecustomize": "import builtins; builtins.SITE = 1\n"}
+    texts |= dict.fromkeys(("right", "stale"), "VALUE = 1\n")
+    for name, text in texts.items():
+        source = tmp_path / f"{name}.py"
+        source.write_text(text)
+        os.utime(source, (1e9, 1e9))
+        os.utime(py_compile.compile(str(source)) or "", (1e9, 1e9))
+    (tmp_path / "stale.py").write_text("VALUE = 2\n")
+    os.utime(tmp_path / "stale.py", (1e9, 1e9))
+    bench.warm_up()
+    compared = bench.compare_warm()
+    assert not compared.differences, compared.differences[-1]
+    (server,) = bench.servers()
+    log = (server / "log").read_text()
+    assert "again, as it is right" in log
+    assert "without bytecode" not in log
+
+    def is_renewed(name: str) -> bool:
+        cached = importlib.util.cache_from_source(str(tmp_path / f"{name}.py"))
+        return os.stat(cached).st_mtime > 1e9
+
+    assert list(filter(is_renewed, texts)) == ["sitecustomize", "right"]
+
+
 @pytest.mark.parametrize(
     "name",
     "TZ LANG LC_ALL LC_CTYPE PYTHONHASHSEED PYTHONUTF8 LD_LIBRARY_PATH LD_PRELOAD MALLOC_ARENA_MAX "
