@@ -99,7 +99,7 @@ class Pool:
                 used=point.used
                 if point.warmth is None or point.warmth.shared
                 else self._used.get(point.warmth.key.selection, 0.0),
-                own_bytes=point.memory(),
+                own_bytes=point.memory(MEMORY_AGE),
             )
             for point in held
         ]

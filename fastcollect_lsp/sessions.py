@@ -1,4 +1,4 @@
-"""Sessions collected ahead of time: of the command that was run last, and of those before it.
+"""Sessions collected ahead of time: of the command that was run last, and of those run often.
 
 A repeated command goes on from there with its first test. Whatever differs from the run that it was
 made for is served a `warm` run: any other option, another terminal, a variable that was read.
@@ -48,6 +48,8 @@ class _Wanted:
     stop: str = "collected"
     """Where it is to wait: `configured`, before anything is collected; `items`, before any of what
     is collected is deselected; `collected`, before the first test."""
+    asked: int = 0
+    """How often it was run."""
     made: int = 0
     """How often its session was made since it was asked for."""
     refused: str | None = None
@@ -88,6 +90,7 @@ class Sessions:
         key = commands.fingerprint(request)
         wanted = self._wanted.pop(key, None) or _Wanted(request)
         wanted.request, wanted.made = request, 0  # with the environment as it is now
+        wanted.asked += 1
         self._wanted[key] = wanted
         while len(self._wanted) > MAX_SESSIONS:
             old, _ = self._wanted.popitem(last=False)
@@ -187,17 +190,17 @@ class Sessions:
     def _missing(self) -> tuple[list[str], tuple[str, _Wanted, Checkpoint] | None]:
         """What no longer holds, and what is to be collected next, from which checkpoint. Blocks."""
         stale: list[str] = []
-        # The command that was run last, what is like it, then those before.
-        wishes = list(reversed(list(self._wanted.items())))
-        if self._family is not None:
-            wishes.insert(1, self._family)
+        # The command that was run last, what is like it, then those before that were repeated: of
+        # others the session is kept while it holds.
+        latest, *before = reversed(self._wanted.items())
+        wishes = [latest, *([self._family] if self._family is not None else []), *before]
         for key, wanted in wishes:
             point = self.points.get(key)
             if point is not None and _doubt(point, wanted.request) is None:
                 continue
             if point is not None:
                 stale.append(key)
-            if wanted.made > MAX_UNASKED:
+            if wanted.made > MAX_UNASKED or (wanted.asked == 1 and key != latest[0]):
                 continue
             parent = self.parent_for(wanted.request)
             if parent is not None and (wanted.refused is None or wanted.refused_by != parent.pid):

@@ -453,6 +453,24 @@ def test_two_commands_are_both_kept(project: MakeProject) -> None:
         assert not compared.differences, compared.differences[-1]
 
 
+def test_what_was_run_once_is_collected_again_only_while_it_is_the_latest(
+    project: MakeProject,
+) -> None:
+    bench = project({"test_a.py": TESTS, "test_b.py": PLAIN})
+    bench.warm_up()
+    for args in (("test_a.py",), ("test_b.py", "-v")):
+        bench.pytest(*args)
+        bench.wait_until_warm()
+    bench.write({"conftest.py": "import pytest\n"})
+    bench.wait_until_warm()
+    served = {}
+    for args in (("test_a.py",), ("test_b.py", "-v")):
+        compared = bench.compare(args)
+        assert not compared.differences, compared.differences[-1]
+        served[args[0]] = compared.served["served"]
+    assert served == {"test_a.py": "warm", "test_b.py": "collected"}
+
+
 def test_runs_of_one_session_do_not_share_what_they_capture(project: MakeProject) -> None:
     """Both write to their own captured output at the same time."""
     body = """
