@@ -134,7 +134,11 @@ async def test_actions_at_the_cursor(kept: SmallBench) -> None:
         later = await client.actions(PLAIN, FAILS)
         assert "Show output of test_fails" in later
         assert any(title.startswith("Run what failed (") for title in later)
-        assert await client.actions("test_empty.py", 0) == {}
+
+        async def no_actions() -> bool:
+            return await client.actions("test_empty.py", 0) == {}
+
+        await client.asking(no_actions, "pytest's word that a file has no tests")
 
 
 async def test_failures_are_diagnostics_until_they_pass(shared: Shared) -> None:
