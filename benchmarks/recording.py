@@ -22,7 +22,9 @@ ROUNDS = 9
 MODULES = 200
 
 _CHILD = """
-import importlib, json, os, sys, time
+import json, os, sys, time
+from pathlib import Path
+from _pytest.pathlib import import_path
 mode, *steps = sys.argv[1:]
 from fastcollect_lsp.protocol import Record, RunKey, Segment
 from pytest_fastcollect.modules import importable, is_neutral, new_modules
@@ -33,14 +35,15 @@ import _pytest.assertion, _pytest.config
 config = _pytest.config.get_config()
 
 answer = os.fdopen(os.dup(1), "w")
+paths = [os.path.abspath(step.replace(".", "/") + ".py") for step in steps]
 if mode == "plain":
     if "inicfg" not in dir(config):
         config.inicfg = {}
     _pytest.assertion.install_importhook(config)  # as in every run
     seen, recorded = set(sys.modules), []
     began = time.process_time()
-    for step in steps:
-        importlib.import_module(step)
+    for path in paths:
+        import_path(Path(path), root=Path.cwd(), consider_namespace_packages=False)
     seconds = time.process_time() - began
     for name in new_modules(seen):
         if not is_neutral(name) and importable(name):
@@ -50,7 +53,11 @@ if mode == "plain":
                 recorded = []
 else:
     wanted = json.loads(sys.stdin.read())
-    segments = [Segment("names", None, None, names, [], sys.path[:], []) for names in wanted]
+    on_path = [os.getcwd(), *sys.path]
+    segments = [
+        Segment("module", path, step, names, [], on_path, [])
+        for step, path, names in zip(steps, paths, wanted, strict=True)
+    ]
     record = Record(
         RunKey("{}", "{}", (), False), "", sys.argv[:1], os.getcwd(), os.getcwd(), "prepend", False,
         [], [], [], [], [], segments, [], 0, None, 30.0,
@@ -94,9 +101,8 @@ def _workloads(directory: Path) -> list[Workload]:
         Workload(f"{MODULES} modules, {MODULES} steps", modules, directory),
     ]
     if all(map(importlib.util.find_spec, ("pandas", "sklearn"))):
-        found.append(
-            Workload("pandas, scikit-learn", ("pandas", "sklearn.linear_model"), directory)
-        )
+        (package / "test_libraries.py").write_text("import pandas\nimport sklearn.linear_model\n")
+        found.append(Workload("pandas, scikit-learn", ("package.test_libraries",), directory))
     return found
 
 
