@@ -19,7 +19,7 @@ from .status import CheckpointStatus
 log = logging.getLogger("fastcollect.pool")
 
 MEMORY_AGE = 2.0
-"""Seconds for which a state that is shown is content with what was measured before."""
+"""Seconds for which what was measured before will do, to show a state or to choose what goes."""
 MAX_SELECTIONS = 3
 """Selections (command lines with files of their own) that are kept warm at the same time."""
 END_TIMEOUT = 2.0

@@ -72,6 +72,8 @@ class Server:
         self._farewells: list[socket.socket] = []
         self._ground = Ground.of(place)
         self._studying = Studying(place)
+        self._records_ns = 0
+        """When something was last put in the directory of records, or taken out."""
 
     def _note_command(self, request: RunRequest) -> None:
         """Have the next command of this kind come here without asking pytest for its root."""
@@ -141,7 +143,7 @@ class Server:
     async def _watch_ground(self) -> None:
         """Stop when what this server stands on is gone: nobody would ever find it again."""
         while (gone := await asyncio.to_thread(self._ground.gone)) is None:
-            self.read_records()  # of a first run that this server was started beside
+            self._look_for_records()
             await asyncio.sleep(GROUND_INTERVAL)
         log.info("stopping: %s", gone)
         self._stopping.set()
@@ -369,8 +371,16 @@ class Server:
             self._following = Following(self.runs, self.tree, self.warm, pytest_command())
         return self._following
 
+    def _look_for_records(self) -> None:
+        """Those of runs that have started a server, and so tell none."""
+        with contextlib.suppress(OSError):
+            changed_ns = os.stat(self.place.records).st_mtime_ns
+            if changed_ns != self._records_ns:
+                self.read_records()
+                self._records_ns = changed_ns
+
     def read_records(self) -> None:
-        """Take in what cold runs have left."""
+        """Take in what cold runs have left. Raises OSError."""
         for record in read_records(self.place.records):
             self._idle_timeout = max(record.idle_timeout_min * 60.0, 1.0)
             self.warm.want(record)

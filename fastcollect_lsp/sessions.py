@@ -192,15 +192,17 @@ class Sessions:
         stale: list[str] = []
         # The command that was run last, what is like it, then those before that were repeated: of
         # others the session is kept while it holds.
-        latest, *before = reversed(self._wanted.items())
-        wishes = [latest, *([self._family] if self._family is not None else []), *before]
+        wishes = list(reversed(self._wanted.items()))
+        latest = [key for key, _ in wishes[:1]]  # none, while it is being put in its place
+        if self._family is not None:
+            wishes.insert(1, self._family)
         for key, wanted in wishes:
             point = self.points.get(key)
             if point is not None and _doubt(point, wanted.request) is None:
                 continue
             if point is not None:
                 stale.append(key)
-            if wanted.made > MAX_UNASKED or (wanted.asked == 1 and key != latest[0]):
+            if wanted.made > MAX_UNASKED or (wanted.asked == 1 and key not in latest):
                 continue
             parent = self.parent_for(wanted.request)
             if parent is not None and (wanted.refused is None or wanted.refused_by != parent.pid):

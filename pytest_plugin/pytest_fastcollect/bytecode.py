@@ -18,6 +18,7 @@ import os
 import sys
 import time
 import types
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -56,24 +57,31 @@ def renew(source: str, cached: str) -> bool:
     """Have bytecode that says what its source says be younger than that. False where it does not,
     or this interpreter is not to write any.
 
-    It is as young as the moment before the source was read: a change since then is younger.
+    It is as young as the moment before the source was read: a change since then is younger. Only
+    what is this source's alone: not what has another name, nor what lies below a prefix, where a
+    path that comes to lead elsewhere keeps its bytecode.
     """
-    if sys.dont_write_bytecode:
+    beside = os.path.join(os.path.dirname(source), "__pycache__")
+    if sys.dont_write_bytecode or os.path.dirname(cached) != beside:
         return False
     began_ns = time.time_ns() - _TICK_NS
     try:
-        with open(cached, "rb") as file:
+        with open(cached, "rb") as file, warnings.catch_warnings():
+            # What warns is what is compiled in a run, and only there.
+            warnings.simplefilter("ignore")
             content = file.read()
             header, body = content[:_HEADER], content[_HEADER:]
             # With a hash of its source, checked or not (PEP 552), it is none of ours.
             if header[:8] != importlib.util.MAGIC_NUMBER + bytes(4):
+                return False
+            if os.fstat(file.fileno()).st_nlink > 1:
                 return False
             with open(source, "rb") as text:
                 code = compile(text.read(), source, "exec", dont_inherit=True)
             if not _is_same(marshal.loads(body), code):
                 return False
             os.utime(file.fileno(), ns=(began_ns, began_ns))
-    except (OSError, EOFError, SyntaxError, TypeError, ValueError):
+    except Exception:  # a source nested too deeply, say: the import itself tells
         return False
     return True
 

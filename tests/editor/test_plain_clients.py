@@ -6,7 +6,6 @@ The client is pytest-lsp's, with real editors' capabilities; server and pytest a
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -16,7 +15,7 @@ from lsprotocol import types
 from plain_clients import PlainClient, plain_client
 from pygls.exceptions import JsonRpcException
 
-from tests.support import HANG, Shared, SmallBench, eventually, small_bench
+from tests.support import Shared, SmallBench, eventually, small_bench
 
 pytestmark = pytest.mark.asyncio
 
@@ -122,7 +121,8 @@ async def test_lenses_of_a_run(kept: SmallBench) -> None:
 
 
 async def test_actions_at_the_cursor(kept: SmallBench) -> None:
-    async with plain_client(kept, "emacs") as client:
+    # Who takes no refreshes is not told when pytest has said that a file has no tests.
+    async with plain_client(kept, "emacs", change=takes_refreshes) as client:
         actions = await client.actions(PLAIN, INSIDE + 1)
         assert list(actions)[:3] == ["Run test_inside", "Run TestGroup", f"Run {PLAIN}"]
         assert "Debug test_inside" not in actions  # it does not say that it could
@@ -136,11 +136,10 @@ async def test_actions_at_the_cursor(kept: SmallBench) -> None:
         assert "Show output of test_fails" in later
         assert any(title.startswith("Run what failed (") for title in later)
 
-        # Nothing is pushed to such clients when pytest has said that a file has no tests.
-        deadline = time.monotonic() + HANG
-        while await client.actions("test_empty.py", 0) and time.monotonic() < deadline:
-            await asyncio.sleep(0.1)
-        assert await client.actions("test_empty.py", 0) == {}
+        async def no_actions() -> bool:
+            return await client.actions("test_empty.py", 0) == {}
+
+        await client.asking(no_actions, "pytest's word that a file has no tests")
 
 
 async def test_failures_are_diagnostics_until_they_pass(shared: Shared) -> None:

@@ -230,6 +230,17 @@ def test_racing_first_runs(project: MakeProject) -> None:
     assert not bench.compare_warm("-p", "no:cacheprovider").differences
 
 
+def test_record_of_which_nobody_tells(project: MakeProject) -> None:
+    """A run leaves its record to the server that it has started; another may have been sooner."""
+    bench = project(FILES)
+    bench.warm_up()
+    (server,) = bench.servers()
+    record = server / "records" / "untold.json"
+    record.write_text("{}")
+    eventually(lambda: not record.exists(), "the server to take a record")
+    assert "record untold.json dropped" in (server / "log").read_text()
+
+
 def _server_processes(bench: SmallBench) -> set[int]:
     found = set()
     for process in Path("/proc").glob("[0-9]*"):

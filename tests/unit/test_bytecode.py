@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import py_compile
+import warnings
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,35 @@ def test_of_another_kind(source: Path, mode: str) -> None:
     kind = py_compile.PycInvalidationMode[mode]
     py_compile.compile(str(source), cached(source), invalidation_mode=kind)
     assert not bytecode.renew(str(source), cached(source))
+
+
+def test_with_another_name(source: Path, tmp_path: Path) -> None:
+    """Another source may stand beside that one."""
+    os.link(cached(source), tmp_path / "other.pyc")
+    assert not bytecode.renew(str(source), cached(source))
+
+
+def test_below_a_prefix(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.pycache_prefix", str(tmp_path / "prefix"))
+    py_compile.compile(str(source), cached(source))
+    assert not bytecode.renew(str(source), cached(source))
+
+
+def test_nested_too_deeply(source: Path) -> None:
+    source.write_text("+" * 100_000 + "1")
+    assert not bytecode.renew(str(source), cached(source))
+
+
+def test_what_the_compiler_warns_of_is_not_shown(source: Path) -> None:
+    """As where bytecode is used."""
+    source.write_text('VALUE = "\\d"\n')
+    with warnings.catch_warnings(record=True) as first:
+        warnings.simplefilter("always")
+        py_compile.compile(str(source), cached(source))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert bytecode.renew(str(source), cached(source))
+    assert (len(first), caught) == (1, [])
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 40, importlib.util.MAGIC_NUMBER + bytes(12)])

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, TimeoutError
 from pathlib import Path
 
 import pytest
@@ -33,28 +34,33 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
         yield process
 
 
-def _begin(pid: int, listener: socket.socket) -> threading.Thread:
-    thread = threading.Thread(target=server._leave_alone, args=(pid, listener), daemon=True)
-    thread.start()
-    return thread
+def _begin(pid: int, listener: socket.socket) -> Future[None]:
+    done: Future[None] = Future()
+
+    def wait() -> None:
+        try:
+            done.set_result(server._leave_alone(pid, listener))  # type: ignore[func-returns-value]
+        except Exception as error:
+            done.set_exception(error)
+
+    threading.Thread(target=wait, daemon=True).start()
+    return done
 
 
 def test_until_the_run_ends(run: subprocess.Popen[bytes], listener: socket.socket) -> None:
     waiting = _begin(run.pid, listener)
-    waiting.join(0.1)
-    assert waiting.is_alive()
+    with pytest.raises(TimeoutError):
+        waiting.result(0.1)
     assert run.stdin is not None
     run.stdin.close()
-    waiting.join(TIMEOUT)
-    assert not waiting.is_alive()
+    waiting.result(TIMEOUT)
 
 
 def test_until_somebody_comes(run: subprocess.Popen[bytes], listener: socket.socket) -> None:
     waiting = _begin(run.pid, listener)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.connect(listener.getsockname())
-        waiting.join(TIMEOUT)
-        assert not waiting.is_alive()
+        waiting.result(TIMEOUT)
         listener.accept()[0].close()  # who came is still there to be served
     assert run.poll() is None
 
@@ -64,16 +70,17 @@ def test_no_longer_than_it_is_worth(
 ) -> None:
     monkeypatch.setattr(server, "FIRST_RUN_TIMEOUT", 0.05)
     waiting = _begin(run.pid, listener)
-    waiting.join(TIMEOUT)
-    assert not waiting.is_alive()
+    waiting.result(TIMEOUT)
 
 
-def test_not_at_all_if_it_has_ended(listener: socket.socket) -> None:
+def test_not_at_all_if_it_has_ended(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "FIRST_RUN_TIMEOUT", 10 * TIMEOUT)
     done = subprocess.Popen([sys.executable, "-c", ""])
     done.wait()
     waiting = _begin(done.pid, listener)
-    waiting.join(TIMEOUT)
-    assert not waiting.is_alive()
+    waiting.result(TIMEOUT)
 
 
 def test_nothing_to_serve_with_is_imported_before() -> None:
