@@ -87,7 +87,7 @@ def renew(source: str, cached: str) -> bool:
 
 
 def _is_same(one: object, other: types.CodeType) -> bool:
-    """Whether two codes do the same and tell the same lines (`==` compares those since 3.12)."""
+    """Whether two codes do the same and tell the same lines, which `==` leaves out on 3.10."""
     if not isinstance(one, types.CodeType) or one != other:
         return False
     if one.co_linetable != other.co_linetable:
