@@ -34,9 +34,10 @@ rust:
 	cargo clippy --all-targets -- -D warnings
 	cargo test
 
-# Side by side, but those of one file: they share servers and real suites.
+# Side by side, but those of one file: they share servers and real suites. They wait for events now and then: one more
+# of them than there are processors.
 unit: $(VENV)/.installed
-	$(BIN)/python -m pytest -p no:fastcollect -p no:cacheprovider -n logical --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -p no:fastcollect -p no:cacheprovider -n $$(($$(nproc) < 4 ? $$(nproc) + 1 : 4)) --dist loadfile
 
 # What takes too long for every change: matrices, long random tests, fuzzing. FASTCOLLECT_SUITES as in CONTRIBUTING.md.
 long: $(VENV)/.installed

@@ -101,13 +101,6 @@ class SmallBench(Bench):
         before, self.warm_runs = self.warm_runs, warm_runs(self.status())
         return self.warm_runs > before
 
-    def servers(self) -> list[Path]:
-        """Directories of servers that were started here."""
-        if not self.directory.is_dir():
-            return []
-        directories = (path for path in self.directory.iterdir() if path.is_dir())
-        return sorted(path for path in directories if path.name not in ("cache", "commands"))
-
     def server_pid(self) -> int:
         """The server's process."""
         pid = self.status()["pid"]
@@ -131,7 +124,7 @@ def small_bench(shared: Shared, files: Mapping[str, str], **env: str) -> Iterato
     try:
         yield bench
     finally:
-        bench.fastcollect("stop")
+        bench.stop_server()
         shutil.rmtree(top, ignore_errors=True)
 
 

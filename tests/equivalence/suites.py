@@ -15,8 +15,8 @@ from pathlib import Path
 from fastcollect_lsp.verify import Project
 from tests.sampling import SEED
 
-IN_CI = random.Random(SEED).sample(("click", "attrs", "docutils", "importlib_resources"), 2)
-"""Two of those that are quick: plain functions, hypothesis with importlib mode, unittest, doctests.
+IN_CI = random.Random(SEED).sample(("click", "attrs", "importlib_resources"), 2)
+"""Two of those that are quick: plain functions, hypothesis with importlib mode, unittest.
 `FASTCOLLECT_ALL_SUITES=1` runs all that are set up."""
 
 

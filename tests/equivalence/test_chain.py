@@ -68,7 +68,7 @@ def bench(project: MakeProject) -> SmallBench:
     return made
 
 
-@pytest.mark.parametrize("name", sampled(list(EDITS), 2))
+@pytest.mark.parametrize("name", sampled(list(EDITS), 1))
 def test_edit(name: str, bench: SmallBench) -> None:
     path, text, survivor = EDITS[name]
     before = pids(bench.status())

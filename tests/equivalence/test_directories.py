@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeProject
+from tests.sampling import sampled
 
 ASKING = """
 import pathlib, slow_to_import
@@ -21,7 +22,7 @@ def deepest(status: dict[str, Any]) -> set[int]:
     return {one["pid"] for one in status["checkpoints"] if one["name"] == "modules"}
 
 
-@pytest.mark.parametrize("path", ["../things/data", "../things/.data"])
+@pytest.mark.parametrize("path", sampled(["../things/data", "../things/.data"], 1))
 def test_directory_is_asked_for(path: str, project: MakeProject) -> None:
     bench = project({"test_a.py": ASKING.format(path=path), f"{path}/notes": ""})
     directory = bench.root / path  # pytest collects nothing there

@@ -106,7 +106,7 @@ UNLIKE = ("an expression in the same argument", "node ids of another kind of fil
 """What each run parses for itself, or begins of its own."""
 
 
-@pytest.mark.parametrize("name", sampled(list(SELECTIONS), 2, always=("node ids", "expressions")))
+@pytest.mark.parametrize("name", sampled(list(SELECTIONS), 1))
 def test_other_selection(name: str, project: MakeProject) -> None:
     first, others = SELECTIONS[name]
     bench = project(FILES)
@@ -205,7 +205,7 @@ def test_edited_in_between(project: MakeProject) -> None:
     assert "2 failed" in compared.warm.output
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("end", sampled([signal.SIGKILL, signal.SIGSTOP], 1))
 def test_process_that_is_ready_is_lost(end: signal.Signals, project: MakeProject) -> None:
     """Its parent forks another one, or the run is cold."""
     bench = project(FILES)

@@ -21,6 +21,7 @@ from fastcollect_lsp import verify
 from fastcollect_lsp.verify import Result
 from tests.conftest import MakeProject
 from tests.faults.killing import is_native
+from tests.sampling import sampled
 from tests.support import HANG, SmallBench, eventually, header
 
 FILES = {
@@ -91,7 +92,7 @@ def test_a_server_with_little(limit: str, project: MakeProject) -> None:
     limited(bench, limit)
     for _ in range(3):
         expect_right(bench, "-n 1024")
-        bench.status("--wait", "5")
+        bench.status(5)
     assert bench.fastcollect("stop").returncode == 0
 
 
@@ -259,7 +260,7 @@ def _version(python: Path) -> str:
 TEST_OF_HELPER = "import helper\ndef test_value(): assert helper.VALUE == 1\n"
 
 
-@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("at_once", sampled([True, False], 1, always=[True]))
 def test_watches_that_were_dropped(at_once: bool, project: MakeProject) -> None:
     """The kernel's queue overflows while the server stands still: what was edited meanwhile is made
     again by itself, and a run that comes at once is right without any event."""

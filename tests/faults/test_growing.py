@@ -154,7 +154,7 @@ def test_touched_all_the_time(project: MakeProject) -> None:
         for _ in range(3):
             seen = bench.compare()
             assert not seen.differences, seen.differences[-1]
-        assert bench.status("--wait", "30")["state"] in {"warm", "degraded"}
+        assert bench.status(30)["state"] in {"warm", "degraded"}
     finally:
         stop.set()
         toucher.join()

@@ -11,6 +11,7 @@ from harness import WARM_HEADERS
 from fastcollect_lsp.turns import MAX_RUNS, max_runs
 from tests.conftest import MakeProject
 from tests.faults.killing import is_native
+from tests.sampling import sampled
 from tests.support import HANG, eventually, header
 
 
@@ -104,7 +105,7 @@ WAITING = """\
 """
 
 
-@pytest.mark.parametrize("by", ["plugin", "native"])
+@pytest.mark.parametrize("by", sampled(["plugin", "native"], 1))
 def test_edited_while_it_waited(by: str, project: MakeProject) -> None:
     """What was proven before that proves nothing: the run sees the edit."""
     bench = project(

@@ -10,6 +10,7 @@ import pytest
 from harness import WARM_HEADERS
 
 from tests.conftest import MakeProject
+from tests.sampling import sampled
 from tests.support import HANG, ended, eventually, header
 
 FILES = {
@@ -53,7 +54,7 @@ def test_runs_that_go_on_hold_up_nobody(project: MakeProject) -> None:
         assert run.returncode == 0 and header(output) in WARM_HEADERS, output
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("number", sampled([signal.SIGKILL, signal.SIGSTOP], 1))
 def test_a_spare_that_is_gone_or_stands_still(number: signal.Signals, project: MakeProject) -> None:
     bench = project(FILES, FASTCOLLECT_START_METHOD="spare")
     (bench.root / "go").touch()

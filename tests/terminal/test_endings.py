@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sampling import sampled
 from tests.support import HANG, Shared, SmallBench, ended, eventually, small_bench
 
 COLD = ("-p", "no:fastcollect")
@@ -299,16 +300,18 @@ VICTIMS = {
 }
 
 
+KILLED = [
+    ("checkpoint", "fails", 1),
+    ("all checkpoints", "exits", 5),
+    ("server", "passes", 0),
+    ("everything", "passes", 0),
+    ("everything", "fails", 1),
+    ("everything", "exits", 5),
+]
+
+
 @pytest.mark.parametrize(
-    ("victims", "last", "expected"),
-    [
-        ("checkpoint", "fails", 1),
-        ("all checkpoints", "exits", 5),
-        ("server", "passes", 0),
-        ("everything", "passes", 0),
-        ("everything", "fails", 1),
-        ("everything", "exits", 5),
-    ],
+    ("victims", "last", "expected"), sampled(KILLED, 2, always=[("everything", "fails", 1)])
 )
 def test_killed_in_mid_run(
     own: SmallBench, notes: Path, victims: str, last: str, expected: int

@@ -75,7 +75,7 @@ def test_first_warm_then_collected(bench: SmallBench) -> None:
     for depth in ("warm", "collected"):
         same(command(bench, *OPTIONS), cold)
         last = bench.wait_until_warm()["last_run"]
-        assert last["served"] == depth, bench.status("--why")["why"]
+        assert last["served"] == depth, bench.status()["why"]
 
 
 def test_the_plugin_and_it_share_sessions(bench: SmallBench) -> None:

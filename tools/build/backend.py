@@ -6,8 +6,10 @@ own because it must start without Python.
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
+import shlex
 import shutil
 import subprocess
 import tarfile
@@ -40,22 +42,31 @@ _SCRIPTS = _ROOT / "target" / "fastcollect_lsp.data" / "scripts"
 _SCRIPTS.mkdir(parents=True, exist_ok=True)
 
 
-def _build_command() -> None:
+def _build_command(profile: str) -> None:
     target = Path(os.environ.get("CARGO_TARGET_DIR", _ROOT / "target"))
-    command = ["cargo", "build", "--release", "--package", "fastcollect", "--locked"]
+    command = ["cargo", "build", "--profile", profile, "--package", "fastcollect", "--locked"]
     subprocess.run([*command, "--target-dir", str(target)], cwd=_ROOT, check=True)
-    shutil.copy2(target / "release" / "fastcollect", _SCRIPTS / "fastcollect")
+    directory = target / ("debug" if profile == "dev" else profile)
+    shutil.copy2(directory / "fastcollect", _SCRIPTS / "fastcollect")
+
+
+def _profile_of_wheels() -> str:
+    """As maturin chooses it."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--profile", default="release")
+    options, _ = parser.parse_known_args(shlex.split(os.environ.get("MATURIN_PEP517_ARGS", "")))
+    return str(options.profile)
 
 
 def build_wheel(directory: str, *args: Any, **kwargs: Any) -> str:
     """PEP 517."""
-    _build_command()
+    _build_command(_profile_of_wheels())
     return str(maturin.build_wheel(directory, *args, **kwargs))
 
 
 def build_editable(directory: str, *args: Any, **kwargs: Any) -> str:
-    """PEP 660."""
-    _build_command()
+    """PEP 660. The profile is `tool.maturin.editable-profile`."""
+    _build_command("dev")
     return str(maturin.build_editable(directory, *args, **kwargs))
 
 

@@ -289,7 +289,7 @@ LINES = st.sampled_from(
 @given(st.lists(LINES, max_size=8), st.sampled_from(["\n", "\r\n", "\r"]), st.booleans())
 @example(["[pytest]", "python_files = a", "[x"], "\n", True)
 @settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_any_ini_file(root: Path, lines: list[str], newline: str, bom: bool) -> None:
     text = ("\ufeff" if bom else "") + newline.join(lines)

@@ -224,7 +224,7 @@ PATTERN = st.text(alphabet="tes_*?[]!-ab^\\", min_size=1, max_size=6).filter(
 
 @given(PATTERN)
 @settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_names_match_as_in_python(root: Path, pattern: str) -> None:
     names = ["test", "tes", "te_st", "atest", "b", "a", "_", "s_t", "tt", "tea", "bs_e", "ae", "eb"]
