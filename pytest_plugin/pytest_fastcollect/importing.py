@@ -22,6 +22,8 @@ from fastcollect_lsp.protocol import Record
 
 from . import bytecode
 
+_ASKS_FOR_NAMESPACES = "consider_namespace_packages" in inspect.signature(import_path).parameters
+
 
 class ExactHook(AssertionRewritingHook):
     """Rewrites just the modules that the recorded run rewrote; new ones by the rules."""
@@ -83,11 +85,19 @@ def filter_warnings(record: Record) -> None:
     apply_warning_filters(record.warning_filters, record.warning_options)
 
 
-def path_with_root(path: Path, record: Record) -> list[str]:
-    """`sys.path` as `import_path` will leave it before it imports: a run does that part itself."""
+def path_with_root(path: Path, record: Record, roots: dict[Path, str]) -> list[str]:
+    """`sys.path` as `import_path` will leave it before it imports: a run does that part itself.
+
+    `roots`: those found so far, by directory.
+    """
     if record.import_mode == "importlib":
         return list(sys.path)
-    root = str(_package_root(path, record))
+    is_like_others = path.stem.isidentifier() and path.stem != "__init__"
+    if is_like_others and not record.consider_namespace_packages:
+        if (root := roots.get(path.parent)) is None:
+            root = roots[path.parent] = str(_package_root(path, record))
+    else:
+        root = str(_package_root(path, record))
     if record.import_mode == "append":
         return [*sys.path, root] if root not in sys.path else list(sys.path)
     return [root, *sys.path] if root != sys.path[0] else list(sys.path)
@@ -108,6 +118,6 @@ def _package_root(path: Path, record: Record) -> Path:
 def import_file(path: Path, record: Record) -> None:
     """As `_pytest.python.importtestmodule` and `_importconftest` do."""
     options: dict[str, Any] = {"mode": record.import_mode, "root": Path(record.root)}
-    if "consider_namespace_packages" in inspect.signature(import_path).parameters:
+    if _ASKS_FOR_NAMESPACES:
         options["consider_namespace_packages"] = record.consider_namespace_packages
     import_path(path, **options)

@@ -65,6 +65,7 @@ class Replay:
         """The one whose directories are inputs by now."""
         self._builtins: dict[str, Any] = {}
         self._unseeded: list[weakref.ref[random.Random]] = []
+        self._roots: dict[Path, str] = {}
         self._index = plan.first
         self.report = Report(generators=self._draws.found)
 
@@ -303,7 +304,7 @@ class Replay:
         began = perf_counter()
         assert segment.path is not None
         with self._checks.unwatched():
-            sys.path[:] = path_with_root(Path(segment.path), self._plan.record)
+            sys.path[:] = path_with_root(Path(segment.path), self._plan.record, self._roots)
         leading = self._leading(segment.path, segment.unit)
         self.report.directories.update(map(os.path.abspath, sys.path))
         wanted = [
@@ -356,7 +357,7 @@ class Replay:
         record = self._plan.record
         environ = raw_environ()
         if segment.path is not None:
-            sys.path[:] = path_with_root(Path(segment.path), record)
+            sys.path[:] = path_with_root(Path(segment.path), record, self._roots)
         effects.path_before = list(sys.path)
         if segment.path is None or self._shallow(index):
             self._import_names(index, segment)
