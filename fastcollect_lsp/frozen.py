@@ -1,7 +1,8 @@
 """`dataclass` for what is imported inside of every `pytest`, where each one's making counts.
 
 The standard decorator compiles six methods for a frozen dataclass, one by one up to Python 3.12;
-this one compiles `__init__` alone and takes the others from here. Standard library only.
+this one compiles `__init__` alone, when the first instance is made or somebody asks for the fields,
+and takes the others from here. Standard library only.
 """
 
 from __future__ import annotations
@@ -20,12 +21,34 @@ else:
         """As `dataclasses.dataclass(frozen=True)`, to be compared, hashed and shown likewise."""
         assert frozen
 
-        def make(cls: type) -> type:
-            cls.__eq__, cls.__hash__, cls.__repr__ = _equal, _hash, _shown
-            cls.__setattr__, cls.__delattr__ = _set_once, _never_delete
-            return dataclasses.dataclass(repr=False, eq=False)(cls)
+        return _declare
 
-        return make
+    def _declare(cls: type) -> type:
+        def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
+            _complete(cls)
+            cls.__init__(self, *args, **kwargs)
+
+        cls.__init__, cls.__dataclass_fields__ = initialize, _Fields(cls)
+        cls.__eq__, cls.__hash__, cls.__repr__ = _equal, _hash, _shown
+        cls.__setattr__, cls.__delattr__ = _set_once, _never_delete
+        return cls
+
+
+def _complete(cls: Any) -> None:
+    if isinstance(vars(cls)["__dataclass_fields__"], _Fields):
+        del cls.__init__, cls.__dataclass_fields__
+        dataclasses.dataclass(repr=False, eq=False)(cls)
+
+
+class _Fields:
+    """Stands for `__dataclass_fields__`, by which `dataclasses` knows its own."""
+
+    def __init__(self, owner: type) -> None:
+        self._owner = owner
+
+    def __get__(self, instance: object, owner: Any) -> object:
+        _complete(self._owner)
+        return owner.__dataclass_fields__
 
 
 def _equal(self: Any, other: object) -> object:
