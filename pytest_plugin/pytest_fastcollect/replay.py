@@ -247,7 +247,7 @@ class Replay:
         self._comparison.plugins(segment, modules)
         self._comparison.environ(segment, self._reads.names)
         added = self._stash.add(modules, self._starts.starts, index, segment.path)
-        if segment.path is None:
+        if segment.path is None and self._audit is None:  # a probe hands nothing out
             _note_imports(added)
         self._keep(index, added, effects, caught)
         self._stash.path = effects.path_after if segment.path is not None and not shallow else None
