@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test check unit long fuzz audit rust extension vscode vscode-all clean
+.PHONY: demo test check unit long fuzz audit rust extension vscode vscode-ready vscode-all clean
 
 # An environment as a user would have it: the two distributions, and what the example imports.
 DEMO := .work/demo
@@ -13,7 +13,10 @@ demo:
 	$(DEMO)/bin/pip install --quiet . ./pytest_plugin numpy pandas
 	$(DEMO)/bin/python tools/demo.py
 
-test: check rust unit extension vscode
+# VS Code is fetched while Rust is compiled; nothing runs beside the tests.
+test:
+	$(MAKE) --jobs 2 --output-sync=target vscode-ready check rust
+	$(MAKE) unit extension vscode
 
 # The environment: both distributions editable, with the tools. Rust is built again when it changed.
 $(VENV)/.installed: pyproject.toml pytest_plugin/pyproject.toml Cargo.lock $(wildcard rust_scanner/src/*.rs rust_scanner/src/*/*.rs)
@@ -62,15 +65,16 @@ $(NODE_MODULES): vscode-extension/package-lock.json
 extension: $(NODE_MODULES)
 	cd vscode-extension && npm run lint && npm run build && npm test && npm run package
 
-vscode: extension $(VENV)/.installed
+vscode-ready: $(NODE_MODULES)
 	tests/editor/vscode/setup.sh
-	cd tests/editor/vscode && npm ci --no-audit --no-fund && FASTCOLLECT_PYTHON=$(abspath $(BIN)/python) npm test
+
+vscode: vscode-ready extension $(VENV)/.installed
+	cd tests/editor/vscode && FASTCOLLECT_PYTHON=$(abspath $(BIN)/python) npm test
 
 # Every journey in a real VS Code; `vscode` has the main path only. Needs debugpy and coverage in the environment.
-vscode-all: extension $(VENV)/.installed
-	tests/editor/vscode/setup.sh
+vscode-all: vscode-ready extension $(VENV)/.installed
 	$(BIN)/pip install --quiet coverage debugpy
-	cd tests/editor/vscode && npm ci --no-audit --no-fund && FASTCOLLECT_PYTHON=$(abspath $(BIN)/python) npm run all
+	cd tests/editor/vscode && FASTCOLLECT_PYTHON=$(abspath $(BIN)/python) npm run all
 
 clean:
 	rm -rf target $(VENV) .work vscode-extension/node_modules

@@ -70,6 +70,6 @@ install_code_server() {
 
 install_chromium
 install_code_server
-(cd "$repository/vscode-extension" && npm ci --loglevel=error)
+(cd "$repository/vscode-extension" && [ -f node_modules/.package-lock.json ] || npm ci --loglevel=error)
 (cd "$here" && npm ci --loglevel=error)
 echo "setup: ready"
