@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+unexport MAKEFLAGS MFLAGS  # cargo has as many jobs as there are processors, not those of make
 
 .PHONY: demo test check unit long fuzz audit rust extension vscode vscode-ready vscode-all clean
 
