@@ -93,6 +93,9 @@ class Audit:
         self._found = found
         self._paused = False
         self._stat, self._readlink = os.stat, os.readlink
+        self._told: set[tuple[str, str]] = set()
+        """Absolute paths, each with the purpose for which it was asked for: imports ask for the
+        directories above them again and again."""
         sys.addaudithook(self._hook())
 
     def _hook(self) -> Callable[[str, tuple[Any, ...]], None]:
@@ -165,6 +168,10 @@ class Audit:
     def _asked_for(self, path: str | bytes, purpose: str = "") -> None:
         """`purpose`: the function that asks for somebody, where that tells nobody more than which
         kind of file it is, or where a link leads."""
+        if purpose and isinstance(path, str) and path.startswith("/"):
+            if (path, purpose) in self._told:
+                return
+            self._told.add((path, purpose))
         if _is_bytecode(path) or _is_system(path):
             return
         absolute = _absolute(path)

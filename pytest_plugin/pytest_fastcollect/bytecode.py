@@ -26,6 +26,8 @@ from typing import Any
 
 from _pytest.assertion import rewrite
 
+_stat, _lstat = os.stat, os.lstat
+"""As they are before a probe watches who asks: these questions are ours, one for each module."""
 _HEADER = 16
 """Bytes before the code (PEP 552)."""
 _TICK_NS = 20_000_000
@@ -36,8 +38,8 @@ def may_be_stale(source: str, cached: str) -> bool:
     """Whether the source's inode, or the link to it, changed after the bytecode was written. False
     without bytecode."""
     try:
-        changed_ns = max(os.stat(source).st_ctime_ns, os.lstat(source).st_ctime_ns)
-        return os.stat(cached).st_mtime_ns <= changed_ns
+        changed_ns = max(_stat(source).st_ctime_ns, _lstat(source).st_ctime_ns)
+        return _stat(cached).st_mtime_ns <= changed_ns
     except OSError:
         return False
 

@@ -207,10 +207,10 @@ class Census:
 
 
 def _unforkable() -> str | None:
-    for library in UNFORKABLE:
-        module = sys.modules.get(library.module)
-        if module is not None and (library.attribute is None or peek(module, library.attribute)):
-            return library.reason
+    for name, attribute, reason in UNFORKABLE:
+        module = sys.modules.get(name)
+        if module is not None and (attribute is None or peek(module, attribute)):
+            return reason
     return None
 
 

@@ -7,8 +7,6 @@ process.
 
 from __future__ import annotations
 
-from fastcollect_lsp.frozen import dataclass
-
 SURVIVING_THREADS = {
     "jemalloc_bg_thd": "jemalloc locks before a fork and starts its threads again in the child",
 }
@@ -19,22 +17,13 @@ Threads that end before a fork (OpenBLAS) need no entry: a trial fork finds that
 """
 
 
-@dataclass(frozen=True)
-class Unforkable:
-    """A library that breaks in a forked process, though no thread or descriptor of it shows."""
-
-    module: str
-    """It is in use once this module is in `sys.modules` ..."""
-    attribute: str | None
-    """... and this attribute of the module is true; None: as soon as it is imported."""
-    reason: str
-
-
-UNFORKABLE = (
-    Unforkable("mpi4py.MPI", None, "MPI must not be forked once it is initialised"),
-    Unforkable("torch.cuda", "_initialized", "CUDA must not be forked once it is initialised"),
+UNFORKABLE: tuple[tuple[str, str | None, str], ...] = (
+    ("mpi4py.MPI", None, "MPI must not be forked once it is initialised"),
+    ("torch.cuda", "_initialized", "CUDA must not be forked once it is initialised"),
 )
-"""Never checkpointed past."""
+"""Libraries that break in a forked process, though no thread or descriptor of theirs shows: never
+checkpointed past. Each is in use once its module is in `sys.modules` and the attribute of that is
+true (None: as soon as it is imported); then the reason."""
 
 QUIET_AT_EXIT = frozenset(("numpy", "pandas"))
 """Libraries whose C code does nothing at the end of a process that anybody could see."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,9 +18,9 @@ if TYPE_CHECKING:
     from .selective import Selective
 
 
-@dataclass
 class State:
-    """One run, from the plugin's point of view."""
+    """One run, from the plugin's point of view. Every pytest makes one: no dataclass, which would
+    be compiled."""
 
     silent: bool = True
     """Whether to do and show nothing."""
@@ -35,12 +34,15 @@ class State:
     selective: Selective | None = None
     reporter: Reporter | None = None
     """Where somebody looks on."""
-    began: float = field(default_factory=time.perf_counter)
+    began: float
     """When the collection began."""
     stamp: str = ""
     """What was added to pytest's line about the collection."""
     ahead: Ahead | None = None
     """Where this session is collected ahead of the run that will need it."""
+
+    def __init__(self) -> None:
+        self.began = time.perf_counter()
 
 
 STATE = pytest.StashKey[State]()
