@@ -1,7 +1,7 @@
 """What commands cost, and whether the answers are right: ours, pytest's own, and others'.
 
 usage: python benchmarks/commands.py [--python PATH] [--rounds N] [--others] [--suite NAME]...
-           [WORKLOAD...]
+           [--keep] [WORKLOAD...]
 
 PATH is the interpreter of an environment with this project, numpy and pandas (and pytest-xdist, if
 that is to be measured). `--others` installs those from PyPI into `.work/rivals` (`contestants.py`).
@@ -9,7 +9,7 @@ Workloads: numpy+pandas, 183, 1000, 10000 (tests; `workloads.py`). In each round
 command in turn, each in its own copy of the project, a second after the edit where there is one.
 An answer is wrong where exit status, or number of tests passed, failed or listed, is not that of
 cold pytest in the same round. Results go to `benchmarks/results/commands.json` and `commands.md`;
-`benchmarks/plot.py` draws them.
+`benchmarks/plot.py` draws them. `--keep` leaves what these hold of other workloads.
 
 `--suite` adds real suites, where FASTCOLLECT_SUITES says (`tests/equivalence/suites.py`): all their
 tests and `--collect-only`, in their own environments, by pytest and by ours.
@@ -32,6 +32,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent.resolve()
 sys.path[:0] = [str(HERE.parent)]
@@ -134,6 +135,15 @@ class Table:
 
     def __init__(self) -> None:
         self.cells: dict[tuple[str, str, str], Cell] = {}
+        self.made: dict[str, str] = {}
+        """On which machine, and how our runs were served, by workload."""
+
+    def keep(self, data: Mapping[str, Any], measured: Sequence[str]) -> None:
+        """What was measured before, of other workloads."""
+        self.made = {name: text for name, text in data["made"].items() if name not in measured}
+        for cell in (Cell(**cell) for cell in data["cells"]):
+            if cell.workload in self.made:
+                self.cells[cell.workload, cell.row, cell.who] = cell
 
     def add(self, workload: str, row: str, who: str, ms: float) -> Cell:
         """One more time of a contestant."""
@@ -146,7 +156,7 @@ class Table:
         """One line for each row and who ran it."""
         lines: list[str] = []
         for workload in dict.fromkeys(cell.workload for cell in self.cells.values()):
-            lines += ["", f"## {workload}", ""]
+            lines += ["", f"## {workload}", "", self.made.get(workload, ""), ""]
             lines += ["| what | who | ms, median | range | times as fast as cold | wrong |"]
             lines += ["|---|---|---|---|---|---|"]
             for cell in self.cells.values():
@@ -270,31 +280,31 @@ def main() -> int:
     parser.add_argument("--python", type=Path, default=Path(sys.executable))
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--others", action="store_true")
+    parser.add_argument("--keep", action="store_true")
     parser.add_argument("--row", action="append", choices=list(JOBS))
     parser.add_argument("--suite", action="append", default=[])
     parser.add_argument("workloads", nargs="*", default=list(WORKLOADS))
     options = parser.parse_args()
-    load, table, served = os.getloadavg()[0], Table(), []
+    table, path = Table(), RESULTS / "commands.json"
     suites = {suite.name: suite for suite in available()}
-    for name in [*options.workloads, *options.suite]:
-        rows = options.row or list(JOBS)
+    names = [*options.workloads, *options.suite]
+    if options.keep:
+        table.keep(json.loads(path.read_text()), names)
+    for name in names:
+        load, rows = os.getloadavg()[0], options.row or list(JOBS)
         if name in suites:
-            served.append(run_suite(table, suites[name], options.rounds))
+            served = run_suite(table, suites[name], options.rounds)
         else:
-            served.append(
-                run_workload(table, name, options.python, options.others, options.rounds, rows)
-            )
-        machine = (
+            served = run_workload(table, name, options.python, options.others, options.rounds, rows)
+        table.made[name] = (
             f"{os.cpu_count()} cores, Linux {platform.release().partition('-')[0]}, Python"
             f" {platform.python_version()}; load {load:.1f} before, {os.getloadavg()[0]:.1f} after;"
-            f" {options.rounds} rounds."
+            f" {options.rounds} rounds. Served: {served}."
         )
-        head = ["# Commands", "", f"Made by `python benchmarks/commands.py`. {machine}"]
-        lines = [*head, "", "Served: " + "; ".join(served) + ".", *table.markdown(), ""]
-        (RESULTS / "commands.md").write_text("\n".join(lines))
+        head = ["# Commands", "", "Made by `python benchmarks/commands.py`."]
+        (RESULTS / "commands.md").write_text("\n".join([*head, *table.markdown(), ""]))
         cells = [dataclasses.asdict(cell) for cell in table.cells.values()]
-        data = json.dumps({"machine": machine, "cells": cells}, indent=1)
-        (RESULTS / "commands.json").write_text(data + "\n")
+        path.write_text(json.dumps({"made": table.made, "cells": cells}, indent=1) + "\n")
     return 0
 
 

@@ -13,6 +13,7 @@ at the first thing that must not happen ahead of time; such a command is served 
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import importlib
 import json
@@ -27,7 +28,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import _pytest.timing
 import pytest
-from _pytest import cacheprovider
 
 from fastcollect_lsp import commands
 from fastcollect_lsp.protocol import RunRequest
@@ -35,6 +35,7 @@ from fastcollect_lsp.protocol import RunRequest
 from . import descriptors, lifetime, run_child, sandbox, selecting, terminal
 from .audit import Audit
 from .census import Census
+from .counts import Counts, overlook
 from .descriptors import Descriptors
 from .generators import SessionDraws, seed_again, unseeded
 from .opened import Opened
@@ -88,8 +89,7 @@ class Ahead:
         self._audit: Audit | None = None
         self._opened: Opened | None = None
         self._reads = Reads()
-        self._counted: set[object] = set()
-        """What `NFPlugin` has counted in this session: strings, from pytest 9.2 on `NodeId`."""
+        self._counts = Counts()
         self._reports: list[pytest.CollectReport] = []
         self._waiting = False
 
@@ -131,7 +131,7 @@ class Ahead:
             self._opened = Opened(json.loads(self._request.key.base)["root"])
         self._audit.wrap_functions(None)
         self._reads = self._undo.enter_context(traced_environ())
-        self._overlook_bystanders(self._audit)
+        overlook(self._audit)
         for name in ("time", "perf_counter"):
             setattr(_pytest.timing, name, self._asking(getattr(_pytest.timing, name)))
         if self._collect.stop != "collected":
@@ -226,10 +226,8 @@ class Ahead:
             self.give_up("draws random numbers that nobody has seeded")
         self._undo.close()
         self._changes = environ_changes(self._environ)
-        new_first = self._bystanders(session)["nodeids"]
-        if new_first is not None and self._collect.stop == "collected":
-            selected = {item.nodeid for item in session.items}
-            self._counted = {one for one in new_first.cached_nodeids if str(one) in selected}
+        if self._collect.stop == "collected":
+            self._counts.collected(session)
         self._descriptors = self._find_descriptors()
         with contextlib.suppress(AttributeError, OSError):
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
@@ -238,6 +236,7 @@ class Ahead:
         if gc.get_freeze_count():  # else somebody looks at the collector
             self._stash.freeze()
         self._waiting = True
+        self._checkpoint.prepare = functools.partial(self._counts.read_ahead, session)
         became = self._checkpoint.wait()
         assert isinstance(became, waiting.Become), "all that a collected session can become"
         self._resume(session, became)
@@ -278,7 +277,7 @@ class Ahead:
         observed = self._audit.take() if self._audit is not None else None
         files = observed.files if observed is not None else set()
         if self._opened is not None:
-            files |= self._opened.take() - self._read_again(session)
+            files |= self._opened.take() - self._counts.files(session)
         self._checkpoint.tell(
             event="ready",
             tests=session.testscollected,
@@ -323,7 +322,7 @@ class Ahead:
             restore()
         seed_again(self._unseeded)
         _stamp(session)
-        self._read_cache(session)
+        self._counts.renew(session, self._reports)
         if request.run:
             _look_on(session, request.run, self._collect.stop == "collected")
         self._print(session, time.perf_counter() - began)
@@ -350,53 +349,6 @@ class Ahead:
             stdout.buffer.write(output)
             if stdout.line_buffering or stdout.write_through:
                 stdout.flush()
-
-    def _read_again(self, session: pytest.Session) -> set[str]:
-        """Files of pytest's cache that say nothing of what is run: each run reads them itself."""
-        cache: Any = getattr(session.config, "cache", None)
-        if cache is None:
-            return set()
-        directory = os.path.join(os.path.abspath(cache._cachedir), "v", "cache")
-        names = [name for name, plugin in self._bystanders(session).items() if plugin is not None]
-        return {os.path.join(directory, name) for name in names}
-
-    @staticmethod
-    def _overlook_bystanders(audit: Audit) -> None:
-        """In a probe: those read files that are no inputs; anybody else may read the same ones."""
-        original = cacheprovider.Cache.get
-
-        def get(self: cacheprovider.Cache, key: str, default: Any) -> Any:
-            reader: Any = sys._getframe(1).f_locals.get("self")
-            kinds = (cacheprovider.LFPlugin, cacheprovider.NFPlugin)
-            if type(reader) in kinds and not reader.active:
-                with audit.paused():
-                    return original(self, key, default)
-            return original(self, key, default)
-
-        cacheprovider.Cache.get = get  # type: ignore[method-assign]
-
-    @staticmethod
-    def _bystanders(session: pytest.Session) -> dict[str, Any]:
-        """Plugins of `_pytest.cacheprovider` that only keep count, by the file that they keep."""
-        manager = session.config.pluginmanager
-        found: dict[str, Any] = {}
-        for file, name in (("lastfailed", "lfplugin"), ("nodeids", "nfplugin")):
-            plugin: Any = manager.get_plugin(name)
-            found[file] = plugin if plugin is not None and not plugin.active else None
-        return found
-
-    def _read_cache(self, session: pytest.Session) -> None:
-        """Have those know what the last run has left, as if they had been made only now."""
-        plugins = self._bystanders(session)
-        if (last_failed := plugins["lastfailed"]) is not None:
-            last_failed.lastfailed = type(last_failed)(session.config).lastfailed
-            if last_failed.lastfailed:
-                for report in self._reports:
-                    last_failed.pytest_collectreport(report)
-        # What is only listed is not counted: going through ten thousand ids would be most of it.
-        if (new_first := plugins["nodeids"]) is not None and not session.config.option.collectonly:
-            new_first.cached_nodeids = type(new_first)(session.config).cached_nodeids
-            new_first.cached_nodeids.update(self._counted)
 
 
 def _searched() -> set[str]:

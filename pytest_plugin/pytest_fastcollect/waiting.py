@@ -15,6 +15,7 @@ import select
 import signal
 import socket
 import time
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from fastcollect_lsp import protocol
@@ -69,6 +70,8 @@ class Checkpoint:
         """What the session that was collected ahead of time here has printed."""
         self.pages: Pages | None = None
         """What runs that are forked from here come to need."""
+        self.prepare: Callable[[], None] = lambda: None
+        """What a fork that waits for its run can do before that comes."""
         self._standby: Standby | None = None
         self._reader = _reader()
         self._runs: dict[int, _Run] = {}
@@ -328,6 +331,7 @@ class Checkpoint:
         self._become_child()
         if self.pages is not None:
             self.pages.prepare()
+        self.prepare()
         return _parse_become(*await_run(made))
 
     def _relax(self) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import py_compile
+import subprocess
+import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -115,6 +118,41 @@ def test_bytecode_of_an_unpacked_environment(project: MakeProject, tmp_path: Pat
         return os.stat(cached).st_mtime > 1e9
 
     assert list(filter(is_renewed, texts)) == ["sitecustomize", "right"]
+
+
+def test_configuration_of_the_environment(project: MakeProject, tmp_path: Path) -> None:
+    """`pyvenv.cfg` says where libraries are looked for besides."""
+    bench = project(
+        {
+            "conftest.py": f"import {SLOW}\n",
+            "test_a.py": """\
+                import sys
+                BESIDES = [path for path in sys.path if path.startswith(sys.base_prefix)]
+                def test_besides(): assert not [path for path in BESIDES if "site-p" in path]
+            """,
+        }
+    )
+    there = tmp_path / "env"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(there)], check=True)
+    (site,) = (there / "lib").glob("python*/site-packages")
+    (site / "behind.pth").write_text(
+        f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
+    )
+    _, _, script = bench.project.pytest.read_text().partition("\n")
+    (there / "bin/pytest").write_text(f"#!{there / 'bin/python'}\n{script}")
+    (there / "bin/pytest").chmod(0o755)
+    bench.project = verify.Project(bench.root, there / "bin/python")
+    bench.warm_up()
+    before = bench.compare_warm()
+    assert not before.differences, before.differences[-1]
+    configuration = there / "pyvenv.cfg"
+    configuration.write_text(configuration.read_text().replace("= false", "= true"))
+    at_once = bench.compare()
+    assert verify.differences(before.cold, at_once.cold), "the change shows nothing: no test"
+    assert not at_once.differences, at_once.differences[-1]
+    bench.wait_until_warm()
+    after = bench.compare_warm()
+    assert not after.differences, after.differences[-1]
 
 
 @pytest.mark.parametrize(
