@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import tempfile
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ CONFIG_FILES = frozenset(
     "pytest.toml .pytest.toml pytest.ini .pytest.ini pyproject.toml tox.ini setup.cfg".split()
 )
 """Files pytest reads its configuration from (`_pytest/config/findpaths.py`)."""
+_SHARED = frozenset(("/", "/tmp", "/var/tmp", tempfile.gettempdir()))
+"""Directories in which others come and go all the time."""
 
 
 class Freshness:
@@ -38,6 +41,8 @@ class Freshness:
         self._inputs: list[InputSet] = []
         self._directories: list[str] = []
         self._doubt = asyncio.Event()
+        self._news = False
+        """Whether something has changed because of which what has failed may succeed."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._trouble = ""
         self._watch: FileWatch | None = None
@@ -68,12 +73,14 @@ class Freshness:
             await self._doubt.wait()
             await self._warm.warming.idle.wait()
             self._doubt.clear()
-            await self.look()
+            await self.look(again=self._news)
 
-    async def look(self) -> None:
-        """Have made again what does not hold now, whether or not an event has told of it."""
-        # What failed may succeed now; its inputs are not known.
-        failed = self._warm.warming.failure is not None
+    async def look(self, again: bool = True) -> None:
+        """Have made again what does not hold now, whether or not an event has told of it.
+
+        `again`: also what has failed; its inputs are not known."""
+        failed = self._warm.warming.failure is not None and again
+        self._news = False
         if failed or await asyncio.to_thread(_is_stale, self._checkpoints()):
             log.info("files changed: warming again")
             self._warm.warming.refresh()
@@ -96,6 +103,9 @@ class Freshness:
         if warming.building and (changes.everything or not all(map(os.path.isdir, changes.paths))):
             # It knows whether to begin again. Directories may be named for being new to us alone.
             warming.refresh(None if changes.everything else changes.paths)
+        self._news |= changes.everything or not _SHARED.issuperset(
+            map(os.path.dirname, changes.paths)
+        )
         self._doubt.set()
         if self._tree is None:
             self._aim()

@@ -241,6 +241,7 @@ class Server:
     async def _warmed(self) -> None:
         """Wait until all is warm, of the files as they are now."""
         await self._studying.idle.wait()
+        self.warm.warming.asked()
         await self.warm.warming.idle.wait()
         await self.freshness.look()
         await self.warm.warming.idle.wait()

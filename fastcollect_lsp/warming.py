@@ -72,6 +72,7 @@ class Warming:
     _current: asyncio.Task[None] | None = None
     _overtaken: int = 0
     _unasked: int = 0
+    _interest: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.learned = Learned(self.pool)
@@ -93,7 +94,7 @@ class Warming:
         if seen:
             self._unknown[selection] = set()
             self.pool.use(selection)
-            self._unasked = 0
+            self.asked()
             self._forget_others(record.identity)
         self._records[selection] = record
         self._records.move_to_end(selection)
@@ -117,8 +118,9 @@ class Warming:
         self._unknown.pop(selection, None)
 
     def asked(self) -> None:
-        """A run came: what is warm is of interest to somebody."""
+        """A run came, or somebody waits: what is warm is of interest."""
         self._unasked = 0
+        self._interest.set()
 
     def refresh(self, paths: Collection[str] | None = None) -> None:
         """Files may have changed (None: any): make again what no longer holds."""
@@ -187,7 +189,9 @@ class Warming:
         self._unasked += 1
         excess = self._unasked - FREE_WARMINGS
         if excess > 0:
-            await asyncio.sleep(min(0.1 * 2**excess, MAX_DELAY))
+            self._interest.clear()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._interest.wait(), min(0.1 * 2**excess, MAX_DELAY))
 
     async def _make(self, wish: Wish) -> None:
         self.building = "starting the interpreter" if self.pool.zygote is None else "proving"
