@@ -80,7 +80,7 @@ def test_prints(): ctypes.CDLL(None).printf(b"from C\\n")
 }
 
 
-@pytest.mark.parametrize("name", sampled(list(ENDS), 2, always=("a file that is not closed",)))
+@pytest.mark.parametrize("name", sampled(list(ENDS), 1))
 def test_end(name: str, project: MakeProject) -> None:
     text = f"import slow_to_import\n{ENDS[name]}\ndef test_plain(): pass\n"
     bench = project({"test_a.py": text})
