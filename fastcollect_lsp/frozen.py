@@ -1,8 +1,7 @@
 """`dataclass` for what is imported inside of every `pytest`, where each one's making counts.
 
 The standard decorator compiles six methods for a frozen dataclass, one by one up to Python 3.12;
-this one compiles `__init__` alone, when the first instance is made or somebody asks for the fields,
-and takes the others from here. Standard library only.
+this one finds the fields alone and takes all methods from here. Standard library only.
 """
 
 from __future__ import annotations
@@ -18,37 +17,38 @@ if TYPE_CHECKING:
 else:
 
     def dataclass(*, frozen: bool) -> Callable[[type], type]:
-        """As `dataclasses.dataclass(frozen=True)`, to be compared, hashed and shown likewise."""
+        """As `dataclasses.dataclass(frozen=True)`, to be made, compared, hashed and shown alike."""
         assert frozen
 
-        return _declare
+        def make(cls: type) -> type:
+            cls.__init__, cls.__eq__, cls.__hash__ = _initialize, _equal, _hash
+            cls.__repr__, cls.__setattr__, cls.__delattr__ = _shown, _set_once, _never_delete
+            return dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
 
-    def _declare(cls: type) -> type:
-        def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
-            _complete(cls)
-            cls.__init__(self, *args, **kwargs)
-
-        cls.__init__, cls.__dataclass_fields__ = initialize, _Fields(cls)
-        cls.__eq__, cls.__hash__, cls.__repr__ = _equal, _hash, _shown
-        cls.__setattr__, cls.__delattr__ = _set_once, _never_delete
-        return cls
+        return make
 
 
-def _complete(cls: Any) -> None:
-    if isinstance(vars(cls)["__dataclass_fields__"], _Fields):
-        del cls.__init__, cls.__dataclass_fields__
-        dataclasses.dataclass(repr=False, eq=False)(cls)
-
-
-class _Fields:
-    """Stands for `__dataclass_fields__`, by which `dataclasses` knows its own."""
-
-    def __init__(self, owner: type) -> None:
-        self._owner = owner
-
-    def __get__(self, instance: object, owner: Any) -> object:
-        _complete(self._owner)
-        return owner.__dataclass_fields__
+def _initialize(self: Any, /, *args: Any, **kwargs: Any) -> None:
+    fields, wrong = self.__dataclass_fields__, f"{type(self).__qualname__}.__init__() "
+    if len(args) > len(fields):
+        raise TypeError(f"{wrong}takes {len(fields)} arguments but {len(args)} were given")
+    given = dict(zip(fields, args, strict=False))
+    for name, value in kwargs.items():
+        if name not in fields:
+            raise TypeError(f"{wrong}got an unexpected keyword argument {name!r}")
+        if name in given:
+            raise TypeError(f"{wrong}got multiple values for argument {name!r}")
+        given[name] = value
+    for name, field in fields.items():  # in their order, for `_hash`
+        if name in given:
+            value = given[name]
+        elif field.default is not dataclasses.MISSING:
+            value = field.default
+        elif field.default_factory is not dataclasses.MISSING:
+            value = field.default_factory()
+        else:
+            raise TypeError(f"{wrong}missing 1 required positional argument: {name!r}")
+        object.__setattr__(self, name, value)
 
 
 def _equal(self: Any, other: object) -> object:
