@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import tempfile
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from ._core import InputSet
 from .checkpoint import Checkpoint
+from .listing import SHARED
 from .status import WatchStatus
 from .warm import Warm
 from .watch import Changes, FileWatch
@@ -27,8 +27,6 @@ CONFIG_FILES = frozenset(
     "pytest.toml .pytest.toml pytest.ini .pytest.ini pyproject.toml tox.ini setup.cfg".split()
 )
 """Files pytest reads its configuration from (`_pytest/config/findpaths.py`)."""
-_SHARED = frozenset(("/", "/tmp", "/var/tmp", tempfile.gettempdir()))
-"""Directories in which others come and go all the time."""
 
 
 class Freshness:
@@ -103,14 +101,16 @@ class Freshness:
         if warming.building and (changes.everything or not all(map(os.path.isdir, changes.paths))):
             # It knows whether to begin again. Directories may be named for being new to us alone.
             warming.refresh(None if changes.everything else changes.paths)
-        self._news |= changes.everything or not _SHARED.issuperset(
-            map(os.path.dirname, changes.paths)
-        )
+        self._news |= changes.everything or any(map(self._is_news, changes.paths))
         self._doubt.set()
         if self._tree is None:
             self._aim()
             return
         self._spawn(self._rescan(self._tree, changes))
+
+    def _is_news(self, path: str) -> bool:
+        directory = os.path.dirname(path)
+        return directory not in SHARED or directory == self._root
 
     async def _rescan(self, tree: ProjectTree, changes: Changes) -> None:
         names = {os.path.basename(path) for path in changes.paths}

@@ -7,6 +7,13 @@ from collections.abc import Mapping
 
 from .digest import blake2b
 
+SHARED = frozenset(
+    (
+        "/", "/tmp", "/var/tmp", "/usr/tmp", os.environ.get("TMPDIR", "/tmp"),
+        os.path.expanduser("~"),
+    )
+)  # fmt: skip
+"""Directories in which others come and go, and that are there."""
 _SUFFIXES = (".py", ".toml", ".ini", ".cfg", ".rst", ".txt", ".md")
 
 

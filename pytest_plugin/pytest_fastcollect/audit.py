@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from fastcollect_lsp.listing import SHARED
+
 from . import ambient, marks
 
 _WRITES = {
@@ -50,15 +52,6 @@ _OF_RUNS = ("/cmdline", "/environ")
 """Files in /proc that differ from run to run."""
 MAX_SCANNED = 1000
 """Files of one directory that may become inputs because it was scanned."""
-_SHARED = {
-    "/",
-    "/tmp",
-    "/var/tmp",
-    "/usr/tmp",
-    os.environ.get("TMPDIR", "/tmp"),
-    os.path.expanduser("~"),
-}
-"""Directories in which others come and go, and that are there: no inputs for being asked for."""
 _UNNAMED = getattr(os, "O_TMPFILE", -1)
 """A file without a name: nobody finds it, and the census finds whoever keeps it."""
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -183,7 +176,7 @@ class Audit:
             self.observed.files.add(absolute)
         elif not purpose and (who := ambient.asker()) is not None and not who.is_library:
             self.observed.files.add(absolute)  # when something was last done inside, say
-        elif parent not in _SHARED:
+        elif parent not in SHARED:  # which are no inputs for being asked for
             # Whatever is done inside a directory changes its stat, and what is done beside it is of
             # no concern: `realpath` asks for all directories above a file.
             self.observed.kinds.add(absolute)
