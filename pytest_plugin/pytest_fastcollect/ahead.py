@@ -309,6 +309,7 @@ class Ahead:
             run_child.rename_process()
             if self._collect.stop != "collected":
                 selecting.select(session.config, self._request, request)
+            self._renew_counts(session)
             run_child.commit(channel)
         except (run_child.Refused, commands.Unclear) as refused:
             with contextlib.suppress(OSError):
@@ -322,10 +323,15 @@ class Ahead:
             restore()
         seed_again(self._unseeded)
         _stamp(session)
-        self._counts.renew(session, self._reports)
         if request.run:
             _look_on(session, request.run, self._collect.stop == "collected")
         self._print(session, time.perf_counter() - began)
+
+    def _renew_counts(self, session: pytest.Session) -> None:
+        try:
+            self._counts.renew(session, self._reports)
+        except Exception as error:  # a cold run shows what it makes of that
+            raise run_child.Refused(f"pytest's cache cannot be read ({error})") from None
 
     def _take_environ(self, request: RunRequest) -> None:
         """The caller's, in its order, and what the session has changed of it."""

@@ -331,7 +331,8 @@ class Checkpoint:
         self._become_child()
         if self.pages is not None:
             self.pages.prepare()
-        self.prepare()
+        with contextlib.suppress(Exception):  # the run itself will tell
+            self.prepare()
         return _parse_become(*await_run(made))
 
     def _relax(self) -> None:

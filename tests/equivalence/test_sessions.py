@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import textwrap
@@ -15,7 +14,7 @@ import pytest
 
 from tests.conftest import MakeProject
 from tests.sampling import sampled
-from tests.support import SmallBench, eventually, header
+from tests.support import SmallBench, eventually
 
 SLOW = "import slow_to_import\n"
 TESTS = SLOW + textwrap.dedent(
@@ -288,27 +287,6 @@ EDITS = {
         served="collected",
     ),
 }
-
-
-def test_ids_that_others_have_counted_meanwhile(project: MakeProject) -> None:
-    """A process that waits for its run has read all that were ever counted, as they were then."""
-    bench = project({"test_a.py": PLAIN, "test_b.py": PLAIN})
-    kept = bench.root / ".pytest_cache" / "v" / "cache" / "nodeids"
-
-    def files_after_a_run() -> set[str]:
-        assert header(bench.pytest("test_a.py").output).startswith("Daemon: active, collected")
-        bench.wait_until_warm()
-        return {name.partition("::")[0] for name in json.loads(kept.read_text())}
-
-    bench.pytest("test_a.py")
-    bench.wait_until_warm()
-    bench.pytest("test_a.py")
-    bench.wait_until_warm()
-    assert files_after_a_run() == {"test_a.py"}
-    bench.cold("test_b.py")
-    assert files_after_a_run() == {"test_a.py", "test_b.py"}
-    kept.unlink()
-    assert files_after_a_run() == {"test_a.py"}
 
 
 @pytest.mark.parametrize("name", sampled(list(EDITS), 2, always=("nothing",)))
