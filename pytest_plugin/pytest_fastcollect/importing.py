@@ -92,12 +92,11 @@ def path_with_root(path: Path, record: Record, roots: dict[Path, str]) -> list[s
     """
     if record.import_mode == "importlib":
         return list(sys.path)
-    is_like_others = path.stem.isidentifier() and path.stem != "__init__"
-    if is_like_others and not record.consider_namespace_packages:
-        if (root := roots.get(path.parent)) is None:
-            root = roots[path.parent] = str(_package_root(path, record))
-    else:
+    root = roots.get(path.parent)
+    if root is None:
         root = str(_package_root(path, record))
+        if not record.consider_namespace_packages:  # else what can be imported by then decides
+            roots[path.parent] = root
     if record.import_mode == "append":
         return [*sys.path, root] if root not in sys.path else list(sys.path)
     return [root, *sys.path] if root != sys.path[0] else list(sys.path)

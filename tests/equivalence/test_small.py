@@ -350,6 +350,14 @@ CASES = {
         },
         {"big.bin": "is there"},
     ),
+    "file asked for by its whole path": Case(
+        {
+            "test_a.py": SLOW + "import os, pytest\nFILE = os.path.abspath('big.bin')\n"
+            "THERE = [os.path.exists(FILE), os.path.exists(FILE)]\n"
+            "@pytest.mark.skipif(not all(THERE), reason='no big file')\ndef test_a(): pass\n",
+        },
+        {"big.bin": "is there"},
+    ),
     "process id asked for at import": Case(
         {
             "conftest.py": SLOW,
