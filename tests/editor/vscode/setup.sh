@@ -70,6 +70,7 @@ install_code_server() {
 
 install_chromium
 install_code_server
-(cd "$repository/vscode-extension" && [ -f node_modules/.package-lock.json ] || npm ci --loglevel=error)
-(cd "$here" && npm ci --loglevel=error)
+for packages in "$repository/vscode-extension" "$here"; do
+  (cd "$packages" && [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --loglevel=error)
+done
 echo "setup: ready"
