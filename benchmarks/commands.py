@@ -288,7 +288,7 @@ def main() -> int:
     table, path = Table(), RESULTS / "commands.json"
     suites = {suite.name: suite for suite in available()}
     names = [*options.workloads, *options.suite]
-    if options.keep:
+    if options.keep and path.exists():
         table.keep(json.loads(path.read_text()), names)
     for name in names:
         load, rows = os.getloadavg()[0], options.row or list(JOBS)
