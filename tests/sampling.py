@@ -15,6 +15,11 @@ import pytest
 SEED = os.environ.get("FASTCOLLECT_SAMPLE", "0")
 
 
+def trials(few: int) -> int:
+    """How many there are to be of what is random: `FASTCOLLECT_TRIALS` of them, else a few."""
+    return int(os.environ.get("FASTCOLLECT_TRIALS", few))
+
+
 def sampled(cases: Sequence[Any], number: int, always: Collection[Any] = ()) -> list[Any]:
     """The cases, those that are not among `number` of them chosen by chance marked as long.
 

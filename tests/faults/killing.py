@@ -286,11 +286,6 @@ def is_native(path: Path) -> bool:
         return False
 
 
-def trials(few: int) -> int:
-    """How many there are to be: `FASTCOLLECT_TRIALS` of them, else a few."""
-    return int(os.environ.get("FASTCOLLECT_TRIALS", few))
-
-
 def seed() -> int:
     """What chooses: `FASTCOLLECT_SEED`."""
     return int(os.environ.get("FASTCOLLECT_SEED", "0"))

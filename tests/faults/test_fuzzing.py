@@ -26,7 +26,8 @@ from hypothesis import strategies as st
 from fastcollect_lsp import __version__, client, protocol, rendezvous
 from fastcollect_lsp.protocol import FrameReader, ProtocolError
 from fastcollect_lsp.rendezvous import Place
-from tests.faults.killing import KillBench, kill_bench, seed, trials
+from tests.faults.killing import KillBench, kill_bench, seed
+from tests.sampling import trials
 from tests.support import HANG, Shared, eventually
 
 FILES = {

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.killing import KillBench, kill_at, kill_bench, seed, tally, trials
-from tests.sampling import sampled
+from tests.faults.killing import KillBench, kill_at, kill_bench, seed, tally
+from tests.sampling import sampled, trials
 from tests.support import Shared, eventually
 
 FAULT_POINTS = Path(__file__).parent / "steps"

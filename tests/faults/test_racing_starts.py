@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from tests.faults.killing import KillBench, kill_bench, trials
+from tests.faults.killing import KillBench, kill_bench
+from tests.sampling import trials
 from tests.support import HANG, Shared, eventually
 
 RACERS = 16

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fastcollect_lsp._core import InputSet, Scan, project_config
+from tests.sampling import trials
 from tests.unit.scanner.scanner_support import Oracle, Tree, scan_tree, write_files
 
 GOOD = "def test_good(): pass\n"
@@ -323,7 +324,9 @@ FRAGMENTS = st.sampled_from(
 @given(st.lists(FRAGMENTS, max_size=40).map(b"".join))
 @example(b"f'{" * 300)
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=trials(150),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_any_bytes(root: Path, text: bytes) -> None:
     made = Scan(project_config(str(root)))

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fastcollect_lsp._core import project_config
+from tests.sampling import trials
 from tests.unit.scanner.scanner_support import write_files
 
 OPTIONS = ("python_files", "python_classes", "python_functions", "testpaths", "norecursedirs")
@@ -289,7 +290,9 @@ LINES = st.sampled_from(
 @given(st.lists(LINES, max_size=8), st.sampled_from(["\n", "\r\n", "\r"]), st.booleans())
 @example(["[pytest]", "python_files = a", "[x"], "\n", True)
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=trials(100),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_any_ini_file(root: Path, lines: list[str], newline: str, bom: bool) -> None:
     text = ("\ufeff" if bom else "") + newline.join(lines)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from fastcollect_lsp._core import InputSet, Scan, project_config
 from fastcollect_lsp.editor import codec, wire
+from tests.sampling import trials
 from tests.unit.scanner.scanner_support import Item, Tree, collect, scan_tree, write_files
 
 TEST = "def test_1(): pass\n"
@@ -224,7 +225,9 @@ PATTERN = st.text(alphabet="tes_*?[]!-ab^\\", min_size=1, max_size=6).filter(
 
 @given(PATTERN)
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=trials(100),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_names_match_as_in_python(root: Path, pattern: str) -> None:
     names = ["test", "tes", "te_st", "atest", "b", "a", "_", "s_t", "tt", "tea", "bs_e", "ae", "eb"]
