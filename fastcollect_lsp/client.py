@@ -155,14 +155,14 @@ def hand_over(where: Place, request: RunRequest | NativeRequest, kind: str = "ru
         return Cold(str(error))
     if connection is None:
         return Cold("no server yet", starting=True)
-    inherited = request.inherited if isinstance(request, RunRequest) else []
-    if len(inherited) > protocol.MAX_INHERITED:
+    if len(request.inherited) > protocol.MAX_INHERITED:
         connection.close()
-        return Cold(f"{len(inherited)} descriptors are open")
+        return Cold(f"{len(request.inherited)} descriptors are open")
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours:
         # The first thing that the run child reads; it goes from here to there directly.
-        socket.send_fds(ours, [" ".join(["descriptors", *map(str, inherited)]).encode()], inherited)
+        words = ["descriptors", *map(str, request.inherited)]
+        socket.send_fds(ours, [" ".join(words).encode()], request.inherited)
         with connection:
             try:
                 with theirs:

@@ -258,6 +258,8 @@ class NativeRequest:
     nice: int
     affinity: list[int]
     streams: list[Endpoint]
+    inherited: list[int]
+    """As in `RunRequest`."""
     user: list[list[int]]
     """User and group ids, and all groups (`identity`)."""
     namespaces: list[str]

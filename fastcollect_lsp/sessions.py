@@ -241,11 +241,10 @@ def _is_same(request: RunRequest, native: NativeRequest) -> bool:
             getattr(request, name) == getattr(native, name)
             for name in (
                 "cwd", "umask", "ignored_signals", "blocked_signals", "rlimits", "nice",
-                "affinity",
+                "affinity", "inherited",
             )
         )
         and request.executables[0] == native.python
-        and not request.inherited
         and [None if s is None else (s.kind, s.size) for s in request.streams]
         == [(end.kind, end.size) for end in native.streams]
         and (known["user"], known["namespaces"]) == (native.user, native.namespaces)

@@ -97,7 +97,8 @@ class Ahead:
 
     def begin(self, stash: Stash) -> run_child.Start:
         """Become the caller; what is to be called then."""
-        control = run_child.move(self._checkpoint.control.detach())
+        inherited = self._request.inherited
+        control = run_child.move(self._checkpoint.control.detach(), inherited)
         self._checkpoint.control = socket.socket(fileno=control)
         lifetime.die_with_peer(self._checkpoint.control, os.getpid())
         with contextlib.suppress(AttributeError, OSError):
@@ -106,6 +107,10 @@ class Ahead:
         for number, fd in enumerate(self._collect.fds):
             os.dup2(fd, number)
             os.close(fd)
+        try:
+            descriptors.reserve(inherited)
+        except OSError as error:
+            self.give_up(f"its descriptors cannot be kept free ({error.strerror})")
         run_child.assume_interpreter(self._request)
         start = run_child.prepare(self._request, stash)
         self._stash = stash

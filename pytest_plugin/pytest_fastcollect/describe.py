@@ -125,10 +125,12 @@ class Describe:
         request = run_request(config, "")
         process: dict[str, Any] = {
             name: getattr(native, name)
-            for name in ("ignored_signals", "blocked_signals", "rlimits", "nice", "affinity")
-        }
+            for name in (
+                "ignored_signals", "blocked_signals", "rlimits", "nice", "affinity", "inherited",
+            )
+        }  # fmt: skip
         streams = self.interpreter.request(native).streams
-        found = dataclasses.replace(request, inherited=[], streams=streams, **process)
+        found = dataclasses.replace(request, streams=streams, **process)
         self._say({"request": protocol.to_json(found), "root": str(config.rootpath)})
 
     def _end_without_plugin(self) -> None:

@@ -7,6 +7,7 @@ without a name. In a run child the duplicates become the caller's, and each run 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -74,6 +75,24 @@ def identity(number: int) -> Identity:
     state = os.fstat(number)
     mode = fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE
     return state.st_dev, state.st_ino, state.st_rdev, mode
+
+
+def reserve(numbers: Sequence[int]) -> None:
+    """Open nothing under numbers that a caller has inherited: a place is taken there that nobody
+    can read or write, so that who tries fails. Raises OSError, also where one is in use."""
+    if not numbers:
+        return
+    place = os.open(os.devnull, os.O_PATH)
+    try:
+        for number in numbers:
+            if number != place and os.path.lexists(f"/proc/self/fd/{number}"):
+                raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+            os.dup2(place, number)
+    finally:
+        if place not in numbers:
+            os.close(place)
+        else:
+            os.set_inheritable(place, True)
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ def hand_over() -> None:
         return
     with contextlib.suppress(OSError, client.Unavailable, rendezvous.Unsafe):
         directory = hints.known_command(sys.argv, os.getcwd())
-        if directory is None or client.inherited():
+        if directory is None:
             return
         from . import eligibility
         from .handoff import native_request

@@ -62,6 +62,7 @@ def native_request() -> NativeRequest:
         umask=umask,
         **_of_kernel(),
         streams=[Endpoint(*endpoint(fd)) for fd in range(3)],
+        inherited=client.inherited(),
         user=[list(os.getresuid()), list(os.getresgid()), sorted(os.getgroups())],
         namespaces=namespaces(),
     )

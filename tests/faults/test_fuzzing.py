@@ -147,10 +147,11 @@ def requests() -> dict[str, Any]:
         "argv": ["/bin/pytest"], "orig_argv": ["/bin/python", "/bin/pytest"], "cwd": "/",
         "umask": 18, "env": dict(os.environ), "nice": 0, "ignored_signals": [],
         "rlimits": {"RLIMIT_CORE": [0, -1]}, "affinity": [0], "blocked_signals": [],
+        "inherited": [],
     }  # fmt: skip
     run = {
         **process, "sys_path": [], "identity": "{}", "streams": [stream] * 3, "key": key,
-        "executables": ["/p", "/p"], "inherited": [], "run": "",
+        "executables": ["/p", "/p"], "run": "",
     }  # fmt: skip
     native = {
         **process, "python": "/bin/python", "streams": [{"kind": "pipe", "size": None}] * 3,

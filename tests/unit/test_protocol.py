@@ -164,6 +164,7 @@ NATIVE = {
     "argv": ["/bin/pytest"], "orig_argv": ["/bin/python", "/bin/pytest"], "python": "/bin/python",
     "cwd": "/", "env": {"A": "1"}, "umask": 18, "ignored_signals": [13], "blocked_signals": [],
     "rlimits": {"RLIMIT_CORE": [0, -1]}, "nice": 0, "affinity": [0], "streams": [END] * 3,
+    "inherited": [3],
     "user": [[0, 0, 0], [0, 0, 0], [0]], "namespaces": ["mnt:[1]"],
 }  # fmt: skip
 

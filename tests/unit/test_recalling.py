@@ -21,6 +21,7 @@ STREAM = {
 COMMON: dict[str, Any] = {
     "cwd": "/", "env": {"A": "1", "_": "pytest"}, "umask": 18, "ignored_signals": [13],
     "blocked_signals": [], "rlimits": {"RLIMIT_CORE": [0, -1]}, "nice": 0, "affinity": [0],
+    "inherited": [],
 }  # fmt: skip
 
 
@@ -109,8 +110,10 @@ def test_another_process(change: dict[str, Any]) -> None:
     assert recall(known("a.py"), native("a.py", **change)) is None
 
 
-def test_descriptors_of_a_parent_are_not_known() -> None:
+def test_descriptors_of_a_parent_are_to_be_the_same() -> None:
     assert recall(known("a.py", inherited=[3]), native("a.py")) is None
+    assert recall(known("a.py"), native("a.py", inherited=[3])) is None
+    assert recall(known("a.py", inherited=[3]), native("a.py", inherited=[3])) is not None
 
 
 def test_a_fingerprint_is_of_all_but_the_environment() -> None:

@@ -28,6 +28,8 @@ pub struct NativeRequest {
     nice: i32,
     affinity: Vec<usize>,
     streams: Vec<Endpoint>,
+    /// Descriptors beyond the standard ones that its parent has left open for it.
+    pub inherited: Vec<i32>,
     user: [Vec<u32>; 3],
     namespaces: Vec<String>,
 }
@@ -87,6 +89,8 @@ const LIMITS: [(&str, Resource); 16] = [
     ("RLIMIT_SIGPENDING", Resource::Sigpending),
     ("RLIMIT_STACK", Resource::Stack),
 ];
+/// `protocol.MAX_INHERITED`; pytest shows that there are more.
+const MAX_INHERITED: usize = 250;
 const NAMESPACES: [&str; 7] = ["mnt", "pid", "net", "user", "ipc", "uts", "cgroup"];
 /// Python ignores these itself at its start.
 const IGNORED_BY_PYTHON: u64 = 1 << (13 - 1) | 1 << (25 - 1);
@@ -112,9 +116,6 @@ pub fn describe(installation: &Installation, arguments: &[String]) -> Option<Nat
     {
         return None;
     }
-    if inherits_descriptors()? {
-        return None;
-    }
     let script = text(installation.script.as_os_str())?;
     let python = text(installation.python.as_os_str())?;
     let argv: Vec<String> = std::iter::once(script).chain(arguments.iter().cloned()).collect();
@@ -131,6 +132,7 @@ pub fn describe(installation: &Installation, arguments: &[String]) -> Option<Nat
         nice: rustix::process::getpriority_process(None).ok()?,
         affinity: affinity()?,
         streams: standard()?,
+        inherited: inherited()?,
         user: [vec![uid; 3], vec![gid; 3], groups],
         namespaces: NAMESPACES.iter().map(|name| namespace(name)).collect(),
     })
@@ -208,21 +210,23 @@ fn is_in_background() -> bool {
         && rustix::termios::tcgetpgrp(stdin).is_ok_and(|group| group != rustix::process::getpgrp())
 }
 
-/// Whether its parent has left descriptors open for it beyond the standard ones: ours are closed on exec.
-fn inherits_descriptors() -> Option<bool> {
+/// Descriptors beyond the standard ones that its parent has left open for it: ours are closed on exec.
+fn inherited() -> Option<Vec<i32>> {
+    let mut found = Vec::new();
     for entry in fs::read_dir("/proc/self/fdinfo").ok()? {
         let name = entry.ok()?.file_name();
-        let number: u32 = name.to_str()?.parse().ok()?;
+        let number: i32 = name.to_str()?.parse().ok()?;
         if number < 3 {
             continue;
         }
         let Ok(info) = fs::read_to_string(format!("/proc/self/fdinfo/{number}")) else { continue };
         let flags = info.lines().find_map(|line| line.strip_prefix("flags:"))?;
         if u32::from_str_radix(flags.trim(), 8).ok()? & 0o2_000_000 == 0 {
-            return Some(true);
+            found.push(number);
         }
     }
-    Some(false)
+    found.sort_unstable();
+    (found.len() <= MAX_INHERITED).then_some(found)
 }
 
 fn umask() -> u32 {

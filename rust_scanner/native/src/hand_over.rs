@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -61,7 +62,7 @@ pub fn hand_over(installation: &Installation, arguments: &[OsString]) -> std::io
     let flags = SocketFlags::CLOEXEC;
     let (ours, theirs) =
         rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-    rustix::net::send(&ours, b"descriptors", SendFlags::NOSIGNAL)?;
+    send_inherited(&ours, &request.inherited)?;
     let data = frame(&request)?;
     if data.len() > MAX_FRAME {
         return Ok(Outcome::Cold);
@@ -98,6 +99,19 @@ fn frame(message: &impl Serialize) -> std::io::Result<Vec<u8>> {
     let length = u32::try_from(data.len() - 4).map_err(std::io::Error::other)?;
     data[..4].copy_from_slice(&length.to_be_bytes());
     Ok(data)
+}
+
+/// The first thing that the run child reads, and under which numbers it is to have them.
+fn send_inherited(channel: &OwnedFd, numbers: &[i32]) -> std::io::Result<()> {
+    let mut message = String::from("descriptors");
+    for number in numbers {
+        message.push_str(&format!(" {number}"));
+    }
+    let rights = [ControlMessage::ScmRights(numbers)]; // by number: nobody here owns them
+    let rights = if numbers.is_empty() { &[] } else { &rights[..] };
+    let data = [IoSlice::new(message.as_bytes())];
+    sendmsg::<()>(channel.as_raw_fd(), &data, rights, MsgFlags::MSG_NOSIGNAL, None)?;
+    Ok(())
 }
 
 fn send_with_descriptors(
