@@ -20,6 +20,8 @@ def hand_over() -> None:
     """Returns if this run is none that the server knows; else the process ends as the run did."""
     if Active.depth is not None or Active.describe is not None or not _is_loading_plugins():
         return
+    if getattr(sys.modules.get("pytest_fastcollect.start"), "asked", False):
+        return
     forced = os.environ.get("FASTCOLLECT")
     if forced == "0" or (os.environ.get("CI") and forced != "1"):
         return

@@ -18,9 +18,13 @@ LEFT_VARIABLE = "FASTCOLLECT_LEFT"
 Taken off before anything can see it."""
 
 
+asked = os.environ.pop(LEFT_VARIABLE, None) is not None
+"""Whether the native command has been here, and has left this run to pytest."""
+
+
 def _command() -> str | None:
     """The native command that may take this run over; None: pytest itself goes on."""
-    if os.environ.pop(LEFT_VARIABLE, None) is not None:
+    if asked:
         return None
     forced = os.environ.get("FASTCOLLECT")
     if forced == "0" or (os.environ.get("CI") and forced != "1"):

@@ -35,7 +35,7 @@ pub struct NativeRequest {
 }
 
 /// Says that an interpreter has become this process, and not to do so again (`pytest_fastcollect.start`).
-const LEFT: &str = "FASTCOLLECT_LEFT";
+pub const LEFT: &str = "FASTCOLLECT_LEFT";
 
 /// Variables in their order, which a program can see.
 struct Environment(Vec<(String, String)>);
@@ -89,6 +89,8 @@ const LIMITS: [(&str, Resource); 16] = [
     ("RLIMIT_SIGPENDING", Resource::Sigpending),
     ("RLIMIT_STACK", Resource::Stack),
 ];
+/// `run_child.LEAST_DESCRIPTORS`; pytest shows that there are fewer.
+const LEAST_DESCRIPTORS: u64 = 64;
 /// `protocol.MAX_INHERITED`; pytest shows that there are more.
 const MAX_INHERITED: usize = 250;
 const NAMESPACES: [&str; 7] = ["mnt", "pid", "net", "user", "ipc", "uts", "cgroup"];
@@ -109,10 +111,12 @@ pub fn describe(installation: &Installation, arguments: &[String]) -> Option<Nat
     groups.sort_unstable();
     let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
     let effective = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let descriptors = rustix::process::getrlimit(Resource::Nofile).current;
     if is_unwanted(&env, installation)
         || is_nested(&env)
         || is_in_background()
         || (uid, gid) != effective
+        || descriptors.is_some_and(|most| most < LEAST_DESCRIPTORS)
     {
         return None;
     }

@@ -55,15 +55,15 @@ fn run(installation: &place::Installation, arguments: &[OsString], incomplete: b
         Ok(Outcome::Ended(code)) => ExitCode::from(code),
         // Cold, or for another way to the server: pytest finds out by itself, and says why.
         Ok(Outcome::Cold) | Err(_) => {
-            let mut pytest = Command::new(&installation.python);
-            pytest.arg(&installation.script).args(arguments);
+            fastcollect_start::set_on_exec(caller::LEFT, "1");
             if std::env::var_os("CI").is_some_and(|value| !value.is_empty())
                 && std::env::var_os("FASTCOLLECT").is_none()
                 && !installation.is_shim
             {
-                pytest.env("FASTCOLLECT", "1"); // who types `fastcollect run` has asked for it
+                // Who types `fastcollect run` has asked for it.
+                fastcollect_start::set_on_exec("FASTCOLLECT", "1");
             }
-            leave(&mut pytest)
+            leave(Command::new(&installation.python).arg(&installation.script).args(arguments))
         }
     }
 }

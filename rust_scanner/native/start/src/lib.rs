@@ -1,4 +1,4 @@
-//! Which standard descriptors a process was started without.
+//! What a process was started with, and what the program that follows it by `exec` begins with.
 //!
 //! Rust's runtime opens /dev/null in their places before `main`, which nobody can tell from a /dev/null that
 //! was handed down. pytest is to find them closed, so they are looked at before.
@@ -28,4 +28,11 @@ pub fn close_again_on_exec() -> bool {
         }
     }
     closed != 0
+}
+
+/// Set a variable for the program that follows this one by `exec`. The others stay in their order, which a
+/// test can see; `Command::env` would sort them.
+pub fn set_on_exec(name: &str, value: &str) {
+    // SAFETY: the command has no other thread that could read the environment meanwhile.
+    unsafe { std::env::set_var(name, value) }
 }
