@@ -1,9 +1,10 @@
 """Notices who asks at import for what differs from run to run and raises no audit event.
 
-The process id, the clock, random bytes, the terminal: code that keeps the answer would show one
-run's to all runs of a checkpoint. What Python's own modules ask while they are imported is the same
-in every checkpoint and run; what the project asks counts; what libraries ask counts for what they
-cannot mean to share, unless they are known to be harmless (`known.HARMLESS_QUESTIONS`).
+The process id, the clock, random bytes, the terminal, room on a disk: code that keeps the answer
+would show one run's to all runs of a checkpoint. What Python's own modules ask while they are
+imported is the same in every checkpoint and run; what the project asks counts, also by way of a
+library; what libraries ask for themselves counts for what they cannot mean to share, unless they
+are known to be harmless (`known.HARMLESS_QUESTIONS`).
 """
 
 from __future__ import annotations
@@ -41,10 +42,14 @@ _FORK_AWARE = frozenset(("tempfile", "logging"))
 """Standard modules whose own questions are asked again in a child, or answer for a moment only."""
 _PID, _RANDOM, _CLOCK, _TERMINAL = "its process id", "random bytes", "the time", "the terminal"
 _LIMITS, _SIGNALS, _FORKS = "its limits or priority", "its signals", "notice of forks"
+_WHICH, _ROOM = "the name of its terminal", "what is free, or how busy the machine is"
 _OF_COMMANDS = frozenset((_TERMINAL, _LIMITS, _SIGNALS))
-_FOR_PROJECTS = frozenset((_CLOCK, _TERMINAL, _LIMITS, _SIGNALS, _FORKS))
+_FOR_PROJECTS = frozenset((_CLOCK, _TERMINAL, _LIMITS, _SIGNALS, _FORKS, _ROOM))
 """Counts when the project asks. Libraries ask for these often, and for little: the year for parsing
 dates, the width of messages. The age of a checkpoint is bounded for their sake."""
+_PASSED_ON = frozenset((_CLOCK, _ROOM))
+"""What a library that the project has called may have asked in order to answer
+(`django.utils.timezone.now`)."""
 _FUNCTIONS: tuple[tuple[types.ModuleType, str, str], ...] = (
     (os, "getpid", _PID),
     (os, "getppid", _PID),
@@ -77,12 +82,21 @@ _FUNCTIONS: tuple[tuple[types.ModuleType, str, str], ...] = (
     (time, "strftime", _CLOCK),
     (os, "get_terminal_size", _TERMINAL),
     (os, "isatty", _TERMINAL),
+    (os, "fstat", _TERMINAL),
+    (os, "ttyname", _WHICH),
+    (os, "getlogin", _WHICH),
     (os, "getpriority", _LIMITS),
     (os, "nice", _LIMITS),
     (os, "process_cpu_count", _LIMITS),
     (os, "sched_getaffinity", _LIMITS),
     (os, "umask", _LIMITS),
     (resource, "getrlimit", _LIMITS),
+    (os, "statvfs", _ROOM),
+    (os, "fstatvfs", _ROOM),
+    (os, "getloadavg", _ROOM),
+    (os, "sysconf", _ROOM),
+    (os, "sched_getscheduler", _ROOM),  # of our own choice, while a session is made ahead
+    (os, "sched_getparam", _ROOM),
     (signal, "getsignal", _SIGNALS),
     (signal, "pthread_sigmask", _SIGNALS),
     (os, "register_at_fork", _FORKS),
@@ -92,8 +106,22 @@ _CLASS_METHODS: tuple[tuple[type, str], ...] = (
     (datetime.datetime, "utcnow"),
     (datetime.date, "today"),  # `datetime.datetime.today` as well
 )
-_WITH_TIME_GIVEN = {"asctime": 1, "gmtime": 1, "localtime": 1, "ctime": 1, "strftime": 2}
-"""Functions that ask the clock only when they get fewer arguments than these."""
+_CHANGING = frozenset(("SC_AVPHYS_PAGES", "SC_OPEN_MAX", "SC_CHILD_MAX"))
+"""What `os.sysconf` tells of a process or of a moment, rather than of the machine."""
+_OF_RUNS = ("/cmdline", "/environ")
+_RANDOM_DEVICES = ("/dev/urandom", "/dev/random")
+_OF_MACHINE = (
+    "/proc/version", "/proc/cpuinfo", "/proc/filesystems", "/proc/devices", "/proc/modules",
+    "/proc/sys/", "/proc/cgroups", "/proc/1/cgroup", "/proc/self/cgroup",
+)  # fmt: skip
+"""Files of the kernel's that say the same until it is started again."""
+_ONLY_IF: dict[str, Callable[..., bool]] = {
+    **dict.fromkeys(("asctime", "gmtime", "localtime", "ctime"), lambda *given: not given),
+    "strftime": lambda *given: len(given) < 2,
+    "fstat": lambda fd, *_: type(fd) is int and fd < 3,
+    "sysconf": lambda name, *_: name in _CHANGING or type(name) is int,
+}
+"""Functions that ask only when they get such arguments."""
 
 
 @dataclass(frozen=True)
@@ -102,39 +130,66 @@ class Asker:
 
     name: str
     is_library: bool
+    for_project: bool = False
+    """Whether it is a library's that the project has called."""
 
     def counts_for(self, what: str, session: bool = False) -> bool:
         """Whether the module is to be left to each run for having asked; or the `session`, which
         is for one terminal, one set of limits and signals only, and whose plugins show what they
         have asked for."""
-        if session:
+        if session and what != _ROOM:
             return what not in _OF_COMMANDS
         if not self.is_library:
             return True
+        if what in _FOR_PROJECTS and not (self.for_project and what in _PASSED_ON):
+            return False
         parts = self.name.split(".")
         names = (".".join(parts[:depth]) for depth in range(1, len(parts) + 1))
-        return what not in _FOR_PROJECTS and not any(
-            (name, what) in HARMLESS_QUESTIONS for name in names
-        )
+        return not any((name, what) in HARMLESS_QUESTIONS for name in names)
 
 
 def asker(depth: int = 1) -> Asker | None:
     """Who has called the caller's caller; None where that is Python or pytest, or a module of
     theirs that is being imported."""
     frame: types.FrameType | None = sys._getframe(depth + 1)
+    library: str | None = None
     while frame is not None:
         name = frame.f_globals.get("__name__", "")
-        if name in IMPORT_SYSTEM or name == "importlib._bootstrap" or name in _FORK_AWARE:
-            return None
-        if name == "argparse" and frame.f_code.co_name == "add_argument":
-            return None  # tries a formatter, which it throws away
+        if library is None:
+            if name in IMPORT_SYSTEM or name == "importlib._bootstrap" or name in _FORK_AWARE:
+                return None
+            if name == "argparse" and frame.f_code.co_name == "add_argument":
+                return None  # tries a formatter, which it throws away
         if not is_neutral(name):
             file = frame.f_globals.get("__file__") or frame.f_code.co_filename
-            is_library = "site-packages" in file or "dist-packages" in file
+            if "site-packages" in file or "dist-packages" in file:
+                library = library or name
+                if frame.f_code.co_name == "<module>":
+                    break  # it is being imported
             # `test.support` is the standard library's, though its name is not reserved.
-            if is_library or not file.startswith(_STANDARD_LIBRARY):
-                return Asker(name, is_library)
+            elif not file.startswith(_STANDARD_LIBRARY):
+                return Asker(library or name, library is not None, for_project=library is not None)
         frame = frame.f_back
+    return None if library is None else Asker(library, is_library=True)
+
+
+def question(what: str, session: bool, depth: int = 1) -> str | None:
+    """A phrase for what the caller's caller asks for, if that counts."""
+    who = asker(depth + 1)
+    if who is None or not who.counts_for(what, session):
+        return None
+    return f"{who.name} asks for {what}" if session else f"asks for {what} at import"
+
+
+def of_kernel(path: str, session: bool) -> str | None:
+    """A phrase for a file of the kernel's that is read, if what it says may differ from run to run
+    and that counts."""
+    if path.endswith(_OF_RUNS):
+        return f"reads {path}"
+    if path in _RANDOM_DEVICES:
+        return question(_RANDOM, session, depth=2)
+    if path.startswith(("/proc/", "/sys/fs/")) and not path.startswith(_OF_MACHINE):
+        return question(_ROOM, session, depth=2)
     return None
 
 
@@ -145,14 +200,13 @@ def watch(note: Callable[[str], None], session: bool = False) -> None:
     """
 
     def ask(what: str) -> None:
-        who = asker(depth=2)
-        if who is not None and who.counts_for(what, session):
-            note(f"{who.name} asks for {what}" if session else f"asks for {what} at import")
+        if (reason := question(what, session, depth=2)) is not None:
+            note(reason)
 
     for module, name, what in _FUNCTIONS:
         if hasattr(module, name):
-            needed = _WITH_TIME_GIVEN.get(name, 0)
-            setattr(module, name, _asking(getattr(module, name), what, ask, needed))
+            only_if = _ONLY_IF.get(name)
+            setattr(module, name, _asking(getattr(module, name), what, ask, only_if))
     for kind, name in _CLASS_METHODS:
         _replace_class_method(kind, name, ask)
     random.Random.seed = _seeding(random.Random.seed, note)  # type: ignore[method-assign]
@@ -161,10 +215,13 @@ def watch(note: Callable[[str], None], session: bool = False) -> None:
 
 
 def _asking(
-    function: Callable[..., Any], what: str, ask: Callable[[str], None], needed: int
+    function: Callable[..., Any],
+    what: str,
+    ask: Callable[[str], None],
+    only_if: Callable[..., bool] | None,
 ) -> Callable[..., Any]:
     def asking(*args: Any, **kwargs: Any) -> Any:
-        if not needed or len(args) < needed:
+        if only_if is None or not args or only_if(*args):
             ask(what)
         return function(*args, **kwargs)
 

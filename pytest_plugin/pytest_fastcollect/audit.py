@@ -48,8 +48,6 @@ _COLLECTORS = {"_pytest.pathlib", "_pytest.main", "_pytest.config", "_pytest.cac
 _ABOUT_KIND = {"exists", "isfile", "isdir", "is_file", "is_dir", "lexists"}
 _ABOUT_LINKS = {"realpath", "_joinrealpath", "islink", "is_symlink", "ismount", "is_mount"}
 _PATHS = {"genericpath", "posixpath", "pathlib"}
-_OF_RUNS = ("/cmdline", "/environ")
-"""Files in /proc that differ from run to run."""
 MAX_SCANNED = 1000
 """Files of one directory that may become inputs because it was scanned."""
 _UNNAMED = getattr(os, "O_TMPFILE", -1)
@@ -256,7 +254,9 @@ class Audit:
         path = "." if args[0] is None else args[0]
         if isinstance(path, int):
             path = self._path_of(path)
-        if _is_system(path):
+        if _is_system(path) or path == "/proc":
+            if reason := ambient.of_kernel(f"{path}/", session=self._found is not None):
+                self._note(reason)
             return
         by = sys._getframe(2).f_globals.get("__name__")
         if self._found and (event == "os.listdir" or by in _ONLY_NAMES | _COLLECTORS):
@@ -301,8 +301,8 @@ class Audit:
                 self.observed.files.add(source)
         elif not _is_system(path):
             self.observed.files.add(_absolute(path))
-        elif os.fsdecode(path).endswith(_OF_RUNS):
-            self._hazard(f"reads {os.fsdecode(path)}")
+        elif reason := ambient.of_kernel(os.fsdecode(path), session=self._found is not None):
+            self._note(reason)
 
 
 def _purpose(frame: types.FrameType) -> str:

@@ -33,6 +33,10 @@ HARMLESS_QUESTIONS = frozenset(
         ("execnet", "its process id"),  # PROCESS_IDS
         ("opentelemetry.context", "random bytes"),  # keys, unique in their process
         ("joblib", "its process id"),  # names of files and semaphores that it makes later
+        ("dateutil.parser", "the time"),  # takes the day from it, which is proven
+        ("joblib", "random bytes"),  # ids of calls, next to its process id
+        ("joblib", "the time"),  # from which the messages of a cache count
+        ("prometheus_client", "the time"),  # when a metric was made
         ("psutil", "its process id"),  # whether /proc has a file for every process
         ("scipy", "random bytes"),  # generators of distributions, to be seeded by who wants that
         ("sklearn", "random bytes"),  # default arguments

@@ -392,6 +392,25 @@ STANDARD = {
         "def test_it(): assert ARGS\n",
         "reads /proc/self/cmdline",
     ),
+    "file_of_the_kernel": Use(
+        "with open('/proc/meminfo') as file: FREE = file.read()\n",
+        "def test_it(): assert 'MemFree' in FREE\n",
+        "asks for what is free",
+    ),
+    "file_of_the_machine": Use(
+        "with open('/proc/version') as file: VERSION = file.read()\n",
+        "def test_it(): assert VERSION.startswith('Linux')\n",
+    ),
+    "processes": Use(
+        "import os\nPIDS = [name for name in os.listdir('/proc') if name.isdigit()]\n",
+        "def test_it(): assert str(module.os.getpid()) in PIDS\n",
+        "asks for what is free, or how busy",
+    ),
+    "random_device": Use(
+        "with open('/dev/urandom', 'rb') as file: TOKEN = file.read(8)\n",
+        "def test_it(): assert len(TOKEN) == 8\n",
+        "asks for random bytes",
+    ),
     "told_of_forks": Use(
         "import os\nTOLD = []\nos.register_at_fork(before=lambda: TOLD.append(1))\n",
         "def test_it(): assert set(TOLD) <= {1}  # by forks of other tests alone\n",
@@ -401,6 +420,45 @@ STANDARD = {
         "import os\nPROCESSORS = os.sched_getaffinity(0)\n",
         "def test_it(): assert module.os.sched_getaffinity(0) == PROCESSORS\n",
         "asks for its limits",
+    ),
+    "room": Use(
+        "import shutil\nFREE = shutil.disk_usage('/').free\n",
+        "def test_it(): assert FREE >= 0\n",
+        "asks for what is free",
+    ),
+    "load": Use(
+        "import os\nBUSY = os.getloadavg()[0]\n",
+        "def test_it(): assert BUSY >= 0\n",
+        "asks for what is free, or how busy",
+    ),
+    "memory": Use(
+        "import os\nFREE = os.sysconf('SC_AVPHYS_PAGES')\n",
+        "def test_it(): assert FREE >= 0\n",
+        "asks for what is free",
+    ),
+    "pages": Use(
+        "import os\nSIZE = os.sysconf('SC_PAGE_SIZE')\n",
+        "def test_it(): assert SIZE == module.os.sysconf('SC_PAGE_SIZE')\n",
+    ),
+    "input_state": Use(
+        "import os\nMODE = os.fstat(0).st_mode\n",
+        "def test_it(): assert MODE == module.os.fstat(0).st_mode\n",
+        "asks for the terminal",
+    ),
+    "file_state": Use(
+        "import os\nwith open(__file__) as file: MODE = os.fstat(file.fileno()).st_mode\n",
+        "def test_it(): assert MODE == module.os.stat(module.__file__).st_mode\n",
+    ),
+    "terminal_name": Use(
+        """\
+        import os
+        try:
+            NAME = os.ttyname(0)
+        except OSError:
+            NAME = None
+        """,
+        "def test_it(): assert NAME is None\n",
+        "asks for the name of its terminal",
     ),
     "umask": Use(
         "import os\nUMASK = os.umask(0o22)\nos.umask(UMASK)\n",

@@ -561,6 +561,52 @@ OTHERS = {
         """,
         needs=("psutil",),
     ),
+    "psutil_memory": Use(
+        "import psutil\nFREE = psutil.virtual_memory().available\n",
+        "def test_it(): assert FREE > 0\n",
+        "asks for what is free",
+        needs=("psutil",),
+    ),
+    "psutil_process": Use(
+        "import psutil\nMINE = psutil.Process()\n",
+        """\
+        import os
+        def test_it(): assert MINE.pid == os.getpid()
+        """,
+        "asks for what is free, or how busy",
+        needs=("psutil",),
+    ),
+    "dateutil": Use(
+        """\
+        from dateutil import parser
+        DAY, TODAY = parser.parse("2020-01-01"), parser.parse("12:00")
+        """,
+        """\
+        import datetime
+        def test_it(): assert (DAY.year, TODAY.date()) == (2020, datetime.date.today())
+        """,
+        needs=("dateutil",),
+    ),
+    "freezegun": Use(
+        """\
+        import datetime
+        from freezegun import freeze_time
+        """,
+        """\
+        @freeze_time("2020-01-01")
+        def test_it(): assert datetime.date.today() == datetime.date(2020, 1, 1)
+        """,
+        needs=("freezegun",),
+    ),
+    "prometheus": Use(
+        "from prometheus_client import Counter\nCOUNTER = Counter('runs', 'Runs.')\n",
+        """\
+        def test_it():
+            COUNTER.inc()
+            assert next(iter(COUNTER.collect())).samples[0].value == 1
+        """,
+        needs=("prometheus_client",),
+    ),
     "lxml": Use(
         "from lxml import etree\nTREE = etree.fromstring('<a><b>1</b></a>')\n",
         "def test_it(): assert TREE.xpath('//b')[0].text == etree.XML('<c>1</c>').text\n",
@@ -576,6 +622,11 @@ OTHERS = {
         "from tqdm import tqdm\n",
         "def test_it(): assert sum(tqdm([1, 2], disable=True)) == 3\n",
         needs=("tqdm",),
+    ),
+    "joblib_memory": Use(
+        "import joblib\nMEMORY = joblib.Memory(None)\n@MEMORY.cache\ndef twice(x): return 2 * x\n",
+        "def test_it(): assert twice(2) == 4\n",
+        needs=("joblib",),
     ),
     "joblib": Use(
         """\
@@ -612,6 +663,17 @@ OTHERS = {
             assert trace.get_current_span() is trace.INVALID_SPAN
         """,
         needs=("opentelemetry.context",),
+    ),
+    "django_now": Use(
+        """\
+        from django.conf import settings
+        settings.configure(USE_TZ=True)
+        from django.utils import timezone
+        NOW = timezone.now()
+        """,
+        "def test_it(): assert (timezone.now() - NOW).total_seconds() < 5\n",
+        "asks for the time",
+        needs=("django",),
     ),
     "django": Use(
         """\

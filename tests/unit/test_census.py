@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -120,9 +121,46 @@ def test_what_leaves_nothing_is_kept(tmp_path: Path) -> None:
     assert _found(tmp_path, uses) == dict.fromkeys(uses)
 
 
+LIBRARY = """\
+import datetime, os, time
+LOADED = time.time()
+def now(): return datetime.datetime.now()
+def free(): return os.statvfs("/").f_bavail
+def kind(): return os.isatty(1)
+def lazy(): import another_library
+class Base:
+    def __init_subclass__(cls): cls.made = time.time()
+"""
+CALLED = {
+    "use_imported": ("", None),
+    "use_now": ("lib.now()", "the time"),
+    "use_free": ("lib.free()", "what is free"),
+    "use_kind": ("lib.kind()", None),  # it makes up its mind again where it matters
+    "use_lazy": ("lib.lazy()", None),
+    "use_class": ("class Mine(lib.Base): pass", "the time"),
+    "use_sorted": ("sorted([1], key=lambda _: lib.now())", "the time"),
+}
+
+
+def test_what_a_library_is_asked_for(tmp_path: Path) -> None:
+    """By the project: that it passes the answer on. What it asks for when it is imported is its
+    own affair."""
+    packages = tmp_path / "site-packages"
+    packages.mkdir()
+    (packages / "a_library.py").write_text(LIBRARY)
+    (packages / "another_library.py").write_text(LIBRARY)
+    head = f"import sys\nsys.path.append({str(packages)!r})\nimport a_library as lib\n"
+    found = _found(tmp_path, {name: Use(head + text, "") for name, (text, _) in CALLED.items()})
+    for name, (_, expected) in CALLED.items():
+        assert (found[name] or "None").startswith(f"asks for {expected}" if expected else "None")
+
+
 def test_a_library_may_ask_for_the_time() -> None:
     library = ambient.Asker("library.module", is_library=True)
     assert not library.counts_for("the time")
+    called = dataclasses.replace(library, for_project=True)
+    assert called.counts_for("the time")
+    assert not called.counts_for("the terminal")
     assert library.counts_for("its process id")
     assert not ambient.Asker("psutil._pslinux", is_library=True).counts_for("its process id")
     assert ambient.Asker("project", is_library=False).counts_for("the time")
