@@ -134,6 +134,11 @@ async def grow(
             conftests=loaded_conftests(record, known),
             environ={**_environ_of(parent), **real.report["environ"]},
             whole_environ=environ if real.report["whole_environ"] or _whole(parent) else None,
+            captured=bool(
+                probe.report["captured"]
+                or real.report["captured"]
+                or (parent.warmth is not None and parent.warmth.captured)
+            ),
             day=today(),
             saves_ms=parent.saves_ms + float(real.report["elapsed_ms"]),
         )

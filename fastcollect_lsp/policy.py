@@ -188,6 +188,8 @@ class Warmth:
     environ: Mapping[str, str | None]
     whole_environ: Mapping[str, str] | None
     """The environment it was made in, where its modules have read all of it."""
+    captured: bool
+    """Whether something in it was told that there is no terminal, as where streams are captured."""
     day: datetime.date
     saves_ms: float
     """Time that its imports took, its ancestors' included."""
@@ -202,6 +204,8 @@ def mismatch(warmth: Warmth, request: RunRequest, today: datetime.date) -> str |
     key = request.key
     if warmth.key.base != key.base:
         return f"{differing_option(warmth.key.base, key.base)} differs"
+    if warmth.captured and not request.captured:
+        return "its output is not captured, and a terminal is asked for at import"
     if not warmth.shared:
         if key.dynamic:
             return "--lf or --ff choose the files"

@@ -228,6 +228,9 @@ class RunRequest:
     """Descriptors beyond the standard streams that its parent has left open for it."""
     run: str = ""
     """The id that the server has given this run, if it was the server that began it."""
+    captured: bool = False
+    """Whether it finds files in the place of its streams from its first conftest on
+    (`--capture=fd`): none of them is a terminal then, wherever it was started."""
 
 
 @dataclass(frozen=True)
@@ -315,6 +318,8 @@ class Record:
     """What each of the directories held when it was listed (`listing.digest`)."""
     markers: list[str] = dataclasses.field(default_factory=list)
     """Names of the marks that were registered."""
+    captured: bool = False
+    """As in `RunRequest`."""
 
 
 def to_json(message: Any) -> dict[str, Any]:

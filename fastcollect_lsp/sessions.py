@@ -314,6 +314,7 @@ async def collect(parent: Checkpoint, request: RunRequest, stop: str) -> Checkpo
                 conftests=before.conftests,
                 environ={name: request.env.get(name) for name in {*before.environ, *read}},
                 whole_environ=whole,
+                captured=before.captured,
                 day=today(),
                 saves_ms=before.saves_ms + float(real.report["elapsed_ms"]),
             ),

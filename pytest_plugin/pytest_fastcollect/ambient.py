@@ -42,12 +42,13 @@ _FORK_AWARE = frozenset(("tempfile", "logging"))
 """Standard modules whose own questions are asked again in a child, or answer for a moment only."""
 _PID, _RANDOM, _CLOCK, _TERMINAL = "its process id", "random bytes", "the time", "the terminal"
 _LIMITS, _SIGNALS, _FORKS = "its limits or priority", "its signals", "notice of forks"
-_WHICH, _ROOM = "the name of its terminal", "what is free, or how busy the machine is"
+_WHICH, _ROOM = "what its streams are", "what is free, or how busy the machine is"
+ASKS_FOR_TERMINAL = f"asks for {_TERMINAL} at import"
 _OF_COMMANDS = frozenset((_TERMINAL, _LIMITS, _SIGNALS))
 _FOR_PROJECTS = frozenset((_CLOCK, _TERMINAL, _LIMITS, _SIGNALS, _FORKS, _ROOM))
 """Counts when the project asks. Libraries ask for these often, and for little: the year for parsing
 dates, the width of messages. The age of a checkpoint is bounded for their sake."""
-_PASSED_ON = frozenset((_CLOCK, _ROOM))
+_PASSED_ON = frozenset((_CLOCK, _ROOM, _TERMINAL))
 """What a library that the project has called may have asked in order to answer
 (`django.utils.timezone.now`)."""
 _FUNCTIONS: tuple[tuple[types.ModuleType, str, str], ...] = (
@@ -82,7 +83,7 @@ _FUNCTIONS: tuple[tuple[types.ModuleType, str, str], ...] = (
     (time, "strftime", _CLOCK),
     (os, "get_terminal_size", _TERMINAL),
     (os, "isatty", _TERMINAL),
-    (os, "fstat", _TERMINAL),
+    (os, "fstat", _WHICH),
     (os, "ttyname", _WHICH),
     (os, "getlogin", _WHICH),
     (os, "getpriority", _LIMITS),
@@ -188,6 +189,8 @@ def of_kernel(path: str, session: bool) -> str | None:
         return f"reads {path}"
     if path in _RANDOM_DEVICES:
         return question(_RANDOM, session, depth=2)
+    if path == "/dev/tty" or path.startswith("/dev/pts/"):
+        return question(_WHICH, session, depth=2)
     if path.startswith(("/proc/", "/sys/fs/")) and not path.startswith(_OF_MACHINE):
         return question(_ROOM, session, depth=2)
     return None

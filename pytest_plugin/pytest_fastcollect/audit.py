@@ -73,6 +73,8 @@ class Observed:
     listings: set[str] = field(default_factory=set)
     """Directories of which a session has used all names."""
     hazards: list[str] = field(default_factory=list)
+    terminal: bool = False
+    """Whether an import has asked for the terminal."""
 
 
 class Audit:
@@ -205,7 +207,11 @@ class Audit:
             return False
 
     def _note(self, hazard: str) -> None:
-        if not self._paused:
+        if self._paused:
+            return
+        if hazard == ambient.ASKS_FOR_TERMINAL:
+            self.observed.terminal = True
+        else:
             self._hazard(hazard)
 
     def _hazard(self, hazard: str) -> None:

@@ -18,7 +18,7 @@ from fastcollect_lsp.protocol import Endpoint, NativeRequest, Record, RunRequest
 from fastcollect_lsp.rendezvous import Place
 
 from .identity import identity, namespaces
-from .runkey import run_key
+from .runkey import is_captured, run_key
 
 _LIMITS = [name for name in dir(resource) if name.startswith("RLIMIT_")]
 
@@ -44,6 +44,7 @@ def run_request(config: pytest.Config, run: str) -> RunRequest:
         executables=[sys.executable, getattr(sys, "_base_executable", sys.executable)],
         inherited=client.inherited(),
         run=run,
+        captured=is_captured(config),
     )
 
 

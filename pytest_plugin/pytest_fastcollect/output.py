@@ -26,13 +26,16 @@ class _Stream(io.TextIOWrapper):
     """A stream of which nobody is to know what it is."""
 
     asked = False
-    """Whether the project has asked for anything of a stream, whether it is a terminal, say: in a
-    run that may differ."""
+    """Whether the project has asked for anything of a stream that may differ in a run."""
+    asked_terminal = False
+    """Whether the project, or a library for it, has asked whether it is a terminal."""
 
     def __getattribute__(self, name: str) -> Any:
         if name not in _WRITING and not name.startswith("__"):
             who = ambient.asker()
-            if who is not None and not who.is_library:
+            if who is not None and name == "isatty":
+                _Stream.asked_terminal |= who.for_project or not who.is_library
+            elif who is not None and not who.is_library:
                 _Stream.asked = True
         return super().__getattribute__(name)
 
@@ -113,7 +116,7 @@ class Output:
         self._references = self._count()
         self._size = self._written()
         os.lseek(self._input, 0, os.SEEK_SET)
-        _Stream.asked = False
+        _Stream.asked = _Stream.asked_terminal = False
 
     def forgive(self) -> None:
         """What has been written by now is meant to be."""
@@ -141,8 +144,14 @@ class Output:
         if (holder := self._look_for_held()) is not None:
             return f"keeps hold of {holder}"
         if _Stream.asked:
-            return "asks for the terminal at import"
+            return "asks for what its streams are at import"
         return None
+
+    def took_notice_of_terminal(self) -> bool:
+        """Whether somebody has asked, since the last call, if a stream is a terminal: as in a run
+        that captures its own, none is."""
+        asked, _Stream.asked_terminal = _Stream.asked_terminal, False
+        return asked
 
     def _look_for_held(self) -> str | None:
         """What keeps a stream and cannot be told how to let go of it."""

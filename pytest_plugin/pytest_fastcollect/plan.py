@@ -63,6 +63,8 @@ class Report:
     """What each step took."""
     environ: dict[str, str | None] = field(default_factory=dict)
     whole_environ: bool = False
+    captured: bool = False
+    """Whether it was told that there is no terminal, as in a run whose streams are captured."""
     generators: dict[str, str] = field(default_factory=dict)
     barriers: list[tuple[int, str | None, str]] = field(default_factory=list)
     contained: list[int] = field(default_factory=list)

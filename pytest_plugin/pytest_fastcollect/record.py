@@ -23,6 +23,7 @@ from fastcollect_lsp.protocol import Record, RunKey, Segment
 from . import hooks
 from .marks import registered
 from .modules import importable, is_neutral, new_modules, peek
+from .runkey import is_captured
 
 _YEAR_MIN = 365.0 * 24 * 60
 
@@ -175,6 +176,7 @@ class Recorder:
             began_ns=self._began_ns,
             listings=self._listings,
             markers=registered(config),
+            captured=is_captured(config),
         )
 
 

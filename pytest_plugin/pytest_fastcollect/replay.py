@@ -26,6 +26,7 @@ from _pytest.pathlib import resolve_package_path
 
 from fastcollect_lsp.protocol import Segment
 
+from .ambient import ASKS_FOR_TERMINAL
 from .audit import Audit, Forbidden, Observed
 from .checks import Checks, Unattributed
 from .comparison import Comparison
@@ -200,15 +201,26 @@ class Replay:
     def _check(self, module: str | None) -> None:
         """Raises Barrier if the step, or the module of it, did what a fork cannot keep."""
         hazard = self._checks.hazard()
+        terminal = self._checks.output.took_notice_of_terminal()
         if self._audit is not None:
             observed = self._audit.take()
             self._take(observed)
+            terminal |= observed.terminal
             hazard = hazard or next(iter(observed.hazards), None)
             if self._argv_read:
                 self._argv_read = False
                 hazard = hazard or "reads sys.argv at import"
+        if terminal and not self._is_captured():
+            hazard = hazard or ASKS_FOR_TERMINAL
         if hazard:
             raise Barrier(hazard, module, as_recorded=True)
+        self.report.captured |= terminal
+
+    def _is_captured(self) -> bool:
+        """Whether nothing is a terminal to this step of the recorded run: pytest captures before
+        any conftest, but not before its plugins."""
+        is_plugins = self._plan.record.segments[self._index].kind == "names"
+        return self._plan.record.captured and not is_plugins
 
     def _read_argv(self) -> None:
         self._argv_read = True

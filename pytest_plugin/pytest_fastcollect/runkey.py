@@ -64,6 +64,11 @@ def run_key(config: pytest.Config) -> RunKey:
     )
 
 
+def is_captured(config: pytest.Config) -> bool:
+    """Whether `_pytest.capture` puts files in the place of the standard descriptors."""
+    return getattr(config.known_args_namespace, "capture", None) == "fd"
+
+
 def _digest(path: Path | None) -> str | None:
     if path is None:
         return None

@@ -253,6 +253,7 @@ class Checkpoint:
             costs_ms=report.costs_ms,
             environ=report.environ,
             whole_environ=report.whole_environ,
+            captured=report.captured,
             generators=report.generators,
             barriers=report.barriers,
             contained=report.contained,

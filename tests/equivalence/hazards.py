@@ -380,12 +380,11 @@ STANDARD = {
     "input_asked": Use(
         "import sys\nTERMINAL = sys.stdin.isatty()\n",
         "def test_it(): assert TERMINAL is False\n",
-        "asks for the terminal",
     ),
     "stream_asked": Use(
         "import sys\nERRORS = sys.stdout.errors\n",
         "def test_it(): assert ERRORS == 'replace'\n",
-        "asks for the terminal",
+        "asks for what its streams are",
     ),
     "arguments_of_the_kernel": Use(
         "with open('/proc/self/cmdline') as file: ARGS = file.read()\n",
@@ -443,7 +442,7 @@ STANDARD = {
     "input_state": Use(
         "import os\nMODE = os.fstat(0).st_mode\n",
         "def test_it(): assert MODE == module.os.fstat(0).st_mode\n",
-        "asks for the terminal",
+        "asks for what its streams are",
     ),
     "file_state": Use(
         "import os\nwith open(__file__) as file: MODE = os.fstat(file.fileno()).st_mode\n",
@@ -458,7 +457,7 @@ STANDARD = {
             NAME = None
         """,
         "def test_it(): assert NAME is None\n",
-        "asks for the name of its terminal",
+        "asks for what its streams are",
     ),
     "umask": Use(
         "import os\nUMASK = os.umask(0o22)\nos.umask(UMASK)\n",
@@ -584,7 +583,6 @@ STANDARD = {
     "terminal": Use(
         "import sys\nCOLOR = sys.stdout.isatty()\n",
         "import sys\ndef test_it(): assert COLOR is False\n",
-        "asks for the terminal",
     ),
     "argument_parser": Use(  # which asks how wide the terminal is, for no lasting purpose
         """\

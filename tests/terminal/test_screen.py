@@ -190,6 +190,18 @@ PROJECT = {
         def test_descriptor():
             print("read", os.read(0, 100))
         """,
+    "asks.py": """\
+        import os, sys
+        TERMINAL = (sys.stdin.isatty(), sys.stdout.isatty(), sys.__stderr__.isatty(), os.isatty(1))
+        try:
+            SIZE = os.get_terminal_size()
+        except OSError as error:
+            SIZE = error.strerror
+        """,
+    "test_asks.py": """\
+        import asks
+        def test_asked(): print("asked", asks.TERMINAL, asks.SIZE)
+        """,
     "test_bars.py": """\
         import sys, time
         import pytest
@@ -323,6 +335,20 @@ ROWS = {
     "stdout closed": Row("pytest test_show.py >&-"),
     "stderr closed": Row("pytest test_show.py 2>&-"),
     "stdout and stderr closed": Row("pytest test_show.py >&- 2>&-"),
+    **{
+        f"a terminal asked for at import{name}": Row(f"pytest -rP{script}", shows=shows)
+        for name, script, shows in (
+            ("", " test_asks.py", "asked (False, False, False, False) Inapp"),
+            (
+                ", -s",
+                " -s test_asks.py",
+                "asked (True, True, True, True) os.terminal_size(",
+            ),
+            (", --capture=sys", " --capture=sys test_asks.py", "asked (False, False, True, True)"),
+            (", to a pipe", " -s test_asks.py | cat", "asked (True, False, True, False)"),
+            (", again", " test_asks.py", "asked (False, False, False, False) Inapp"),
+        )
+    },
     "more descriptors": Row(
         "pytest -s test_streams.py::test_inherited 3< conftest.py 7>&1 9< pytest.ini",
         shows="3 b'import'",

@@ -135,7 +135,7 @@ CALLED = {
     "use_imported": ("", None),
     "use_now": ("lib.now()", "the time"),
     "use_free": ("lib.free()", "what is free"),
-    "use_kind": ("lib.kind()", None),  # it makes up its mind again where it matters
+    "use_kind": ("lib.kind()", None),  # `replay` asks for that apart
     "use_lazy": ("lib.lazy()", None),
     "use_class": ("class Mine(lib.Base): pass", "the time"),
     "use_sorted": ("sorted([1], key=lambda _: lib.now())", "the time"),
@@ -160,7 +160,7 @@ def test_a_library_may_ask_for_the_time() -> None:
     assert not library.counts_for("the time")
     called = dataclasses.replace(library, for_project=True)
     assert called.counts_for("the time")
-    assert not called.counts_for("the terminal")
+    assert not called.counts_for("notice of forks")
     assert library.counts_for("its process id")
     assert not ambient.Asker("psutil._pslinux", is_library=True).counts_for("its process id")
     assert ambient.Asker("project", is_library=False).counts_for("the time")

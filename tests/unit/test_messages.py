@@ -156,18 +156,19 @@ def test_what_is_not_said() -> None:
     stream = protocol.Stream("utf-8", "strict", True, False)
     assert (stream.kind, stream.size) == ("", None)
     assert protocol.Endpoint("tty").size is None
-    plain = {key: REQUEST[key] for key in REQUEST if key not in ("inherited", "run")}
+    plain = {key: REQUEST[key] for key in REQUEST if key not in ("inherited", "run", "captured")}
     request = protocol.parse_run_request(plain)
-    assert (request.inherited, request.run) == ([], "")
+    assert (request.inherited, request.run, request.captured) == ([], "", False)
     record = protocol.parse_record(RECORD)
     assert (record.began_ns, record.listings, record.markers) == (0, {}, [])
+    assert record.captured is False
 
 
 def test_a_record_is_parsed_as_sent() -> None:
     record = protocol.parse_record(RECORD)
     assert record.key.conftests == ("/c",) and record.segments[1].path is None
     plain = json.loads(json.dumps(protocol.to_json(record)))
-    assert plain == {**RECORD, "began_ns": 0, "listings": {}, "markers": []}
+    assert plain == {**RECORD, "began_ns": 0, "listings": {}, "markers": [], "captured": False}
     assert protocol.parse_record(plain) == record
 
 

@@ -46,8 +46,8 @@ def request(key: RunKey = KEY, /, **env: str) -> RunRequest:
 
 def warmth(shared: bool = False, **changes: object) -> Warmth:
     made = Warmth(
-        shared=shared, key=KEY, conftests=KEY.conftests, environ={}, whole_environ=None, day=TODAY,
-        saves_ms=500.0,
+        shared=shared, key=KEY, conftests=KEY.conftests, environ={}, whole_environ=None,
+        captured=False, day=TODAY, saves_ms=500.0,
     )  # fmt: skip
     return replace(made, **changes)  # type: ignore[arg-type]
 
@@ -179,6 +179,14 @@ def test_conftests_have_to_be_a_prefix() -> None:
 def test_yesterday_does_not_match() -> None:
     tomorrow = TODAY + datetime.timedelta(days=1)
     assert policy.mismatch(warmth(), request(), tomorrow) == "made before midnight"
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_run_that_is_not_captured_may_see_a_terminal(shared: bool) -> None:
+    told = warmth(shared, captured=True)
+    assert "captured" in str(policy.mismatch(told, request(), TODAY))
+    assert policy.mismatch(told, replace(request(), captured=True), TODAY) is None
+    assert policy.mismatch(warmth(shared), replace(request(), captured=True), TODAY) is None
 
 
 @pytest.mark.parametrize(

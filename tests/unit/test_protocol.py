@@ -156,6 +156,7 @@ REQUEST = {
     "identity": "{}", "umask": 18, "ignored_signals": [13], "blocked_signals": [],
     "rlimits": {"RLIMIT_CORE": [0, -1]}, "nice": 0, "affinity": [0],
     "streams": [STREAM, None, STREAM], "key": KEY, "run": "",
+    "captured": True,
 }  # fmt: skip
 
 
