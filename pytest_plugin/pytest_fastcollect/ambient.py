@@ -48,7 +48,7 @@ _OF_COMMANDS = frozenset((_TERMINAL, _LIMITS, _SIGNALS))
 _FOR_PROJECTS = frozenset((_CLOCK, _TERMINAL, _LIMITS, _SIGNALS, _FORKS, _ROOM))
 """Counts when the project asks. Libraries ask for these often, and for little: the year for parsing
 dates, the width of messages. The age of a checkpoint is bounded for their sake."""
-_PASSED_ON = frozenset((_CLOCK, _ROOM, _TERMINAL))
+_PASSED_ON = _FOR_PROJECTS - {_FORKS}
 """What a library that the project has called may have asked in order to answer
 (`django.utils.timezone.now`)."""
 _FUNCTIONS: tuple[tuple[types.ModuleType, str, str], ...] = (
@@ -196,11 +196,13 @@ def of_kernel(path: str, session: bool) -> str | None:
     return None
 
 
-def watch(note: Callable[[str], None], session: bool = False) -> None:
-    """Call `note` with a phrase for each question that counts, from now on, in this process.
+def watch(note: Callable[[str], None], session: bool = False) -> list[tuple[object, object]]:
+    """Call `note` with a phrase for each question that counts, from now on, in this process. What
+    stands for which function now: (old, new).
 
     It can not be undone: for disposable processes only.
     """
+    replaced: list[tuple[object, object]] = []
 
     def ask(what: str) -> None:
         if (reason := question(what, session, depth=2)) is not None:
@@ -208,13 +210,15 @@ def watch(note: Callable[[str], None], session: bool = False) -> None:
 
     for module, name, what in _FUNCTIONS:
         if hasattr(module, name):
-            only_if = _ONLY_IF.get(name)
-            setattr(module, name, _asking(getattr(module, name), what, ask, only_if))
+            function = getattr(module, name)
+            replaced.append((function, _asking(function, what, ask, _ONLY_IF.get(name))))
+            setattr(module, name, replaced[-1][1])
     for kind, name in _CLASS_METHODS:
         _replace_class_method(kind, name, ask)
     random.Random.seed = _seeding(random.Random.seed, note)  # type: ignore[method-assign]
     for name in ("random", "getrandbits", "randbytes"):
         setattr(random.Random, name, _drawing(getattr(random.Random, name), note))
+    return replaced
 
 
 def _asking(

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 from fastcollect_lsp.listing import SHARED
 
 from . import ambient, marks
+from .modules import replace_in_modules
 
 _WRITES = {
     "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.chmod", "os.chown", "os.link",
@@ -125,13 +126,18 @@ class Audit:
     def wrap_functions(self, markers: Iterable[str] | None = ()) -> None:
         """Notice what raises no audit event: asking for a file's state, see `ambient`, and marks
         other than the registered `markers` (None: of no interest)."""
+        replaced: list[tuple[object, object]] = []
         for name in ("stat", "lstat", "access", "readlink", "open"):
-            setattr(os, name, self._noting_path(getattr(os, name), only_relative=name == "open"))
+            function = getattr(os, name)
+            noting = self._noting_path(function, only_relative=name == "open")
+            replaced.append((function, noting))
+            setattr(os, name, noting)
         accessor: Any = getattr(pathlib, "_NormalAccessor", None)
         for name in ("stat", "lstat", "readlink"):  # bound when it was made, up to Python 3.10
             if name in vars(accessor or object):
                 setattr(accessor, name, staticmethod(getattr(os, name)))
-        ambient.watch(self._note, session=self._found is not None)
+        replaced += ambient.watch(self._note, session=self._found is not None)
+        replace_in_modules(replaced)
         if markers is not None:
             marks.watch(markers, self._note)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import types
+from collections.abc import Iterable
 from typing import Any
 
 _NEUTRAL = sys.stdlib_module_names | {
@@ -10,6 +12,12 @@ _NEUTRAL = sys.stdlib_module_names | {
     "pygments", "colorama", "fastcollect_lsp", "pytest_fastcollect",
 }  # fmt: skip
 """Top-level packages whose moment of import means nothing to a project: Python and pytest."""
+
+
+_NOT_REPLACED = frozenset(
+    ("_pytest", "pytest", "pluggy", "fastcollect_lsp", "pytest_fastcollect", "posix")
+)
+"""Those that ask for themselves; `posix` is what the import system asks."""
 
 
 def is_neutral(name: str) -> bool:
@@ -39,20 +47,64 @@ def new_modules(seen: set[str]) -> list[str]:
     return fresh
 
 
+def _namespace(module: Any) -> dict[str, Any]:
+    try:
+        found = object.__getattribute__(module, "__dict__")
+    except AttributeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def peek(module: Any, name: str) -> Any:
     """An attribute of a module, or None, without running code of the module's own.
 
     What stands in `sys.modules` may import something, or raise, whenever it is asked for anything.
     """
-    try:
-        namespace = object.__getattribute__(module, "__dict__")
-    except AttributeError:
-        namespace = {}
+    namespace = _namespace(module)
     for place in (namespace, *(vars(base) for base in type(module).__mro__)):
         if name in place:
             value = place[name]
             return None if place is not namespace and hasattr(type(value), "__get__") else value
     return None
+
+
+def replace_in_modules(pairs: Iterable[tuple[object, object]]) -> None:
+    """Have what modules know by names of their own (`from time import time`), in their classes and
+    as defaults of their functions mean something else. For disposable processes only.
+
+    `pairs`: (old, new).
+    """
+    by_id = {id(old): (old, new) for old, new in pairs}  # which keeps the old ones alive
+
+    def in_defaults(function: types.FunctionType) -> None:
+        defaults = function.__defaults__
+        if defaults and any(id(value) in by_id for value in defaults):
+            function.__defaults__ = tuple(by_id.get(id(v), (v, v))[1] for v in defaults)
+        by_name = function.__kwdefaults__ or {}
+        for name, value in by_name.items():
+            if id(value) in by_id:
+                by_name[name] = by_id[id(value)][1]
+
+    def in_class(cls: type) -> None:
+        for name, value in list(vars(cls).items()):
+            if id(value) in by_id:  # a function of C's that is found in a class is not bound
+                setattr(cls, name, staticmethod(by_id[id(value)][1]))  # type: ignore[arg-type]
+            elif type(value) is staticmethod and id(value.__func__) in by_id:
+                setattr(cls, name, staticmethod(by_id[id(value.__func__)][1]))  # type: ignore[arg-type]
+            elif type(value) is types.FunctionType:
+                in_defaults(value)
+
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in _NOT_REPLACED:
+            continue
+        namespace = _namespace(module)
+        for key, value in list(namespace.items()):
+            if id(value) in by_id:
+                namespace[key] = by_id[id(value)][1]
+            elif type(value) is types.FunctionType:
+                in_defaults(value)
+            elif type(value) is type and vars(value).get("__module__") == name:
+                in_class(value)
 
 
 def importable(name: str) -> bool:

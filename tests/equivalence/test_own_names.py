@@ -1,0 +1,74 @@
+"""What a module has imported by name (`from time import time`) is noticed as well where it was
+imported by an earlier checkpoint than the one in which somebody calls it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import MakeProject
+from tests.sampling import sampled
+
+HELPER = """\
+import functools
+import slow_to_import
+from os import getpid, getloadavg, stat, urandom
+from sys import argv
+from time import localtime, time
+from timeit import default_timer
+
+def now(): return time()
+def here(): return localtime()[:6]
+def timed(): return default_timer()
+def defaulted(clock=time): return clock()
+def named(*, clock=time): return clock()
+class Clock:
+    ask = time
+    steady = staticmethod(default_timer)
+def attribute(): return Clock().ask()
+def static(): return Clock.steady()
+def process(): return getpid()
+def token(): return urandom(4)
+def load(): return getloadavg()
+def arguments(): return argv[1:]
+def size(): return stat("data.txt").st_size
+"""
+REASONS = {
+    **dict.fromkeys(
+        ("now", "here", "timed", "defaulted", "named", "attribute", "static"), "asks for the time"
+    ),
+    "process": "asks for its process id",
+    "token": "asks for random bytes",
+    "load": "asks for what is free",
+    "arguments": "reads sys.argv",
+}
+
+
+def files(name: str) -> dict[str, str]:
+    return {
+        "helper.py": HELPER,
+        "conftest.py": "import helper\n",
+        "data.txt": "four",
+        "test_a.py": f"import helper\nVALUE = helper.{name}()\ndef test_a(): print(VALUE)\n",
+    }
+
+
+@pytest.mark.parametrize("name", sampled(list(REASONS), 2, always=("now",)))
+def test_it_is_left_to_each_run(name: str, project: MakeProject) -> None:
+    bench = project(files(name))
+    bench.warm_up()
+    bench.compare_warm()
+    points: list[dict[str, Any]] = bench.wait_until_warm()["checkpoints"]
+    reasons = [reason for point in points for reason in point["left_out"]]
+    assert any(f"test_a.py: {REASONS[name]}" in reason for reason in reasons), reasons
+    assert "conftests" in bench.checkpoint_pids(), "what it is imported from is warm"
+
+
+def test_a_file_that_was_asked_for_is_an_input(project: MakeProject) -> None:
+    bench = project(files("size"))
+    bench.warm_up("-rP")
+    for text in ("four", "a longer one"):
+        bench.write({"data.txt": text})
+        assert str(len(text)) in bench.compare_warm("-rP").warm.output
+        bench.wait_until_warm()
