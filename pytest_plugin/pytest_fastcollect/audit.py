@@ -123,10 +123,17 @@ class Audit:
         finally:
             self._paused = False
 
-    def wrap_functions(self, markers: Iterable[str] | None = ()) -> None:
+    def wrap_functions(
+        self,
+        markers: Iterable[str] | None = (),
+        replaced: Iterable[tuple[object, object]] = (),
+    ) -> None:
         """Notice what raises no audit event: asking for a file's state, see `ambient`, and marks
-        other than the registered `markers` (None: of no interest)."""
-        replaced: list[tuple[object, object]] = []
+        other than the registered `markers` (None: of no interest).
+
+        `replaced`: what else stands for what now, as in `replace_in_modules`.
+        """
+        replaced = list(replaced)
         for name in ("stat", "lstat", "access", "readlink", "open"):
             function = getattr(os, name)
             noting = self._noting_path(function, only_relative=name == "open")

@@ -75,35 +75,36 @@ def replace_in_modules(pairs: Iterable[tuple[object, object]]) -> None:
     `pairs`: (old, new).
     """
     by_id = {id(old): (old, new) for old, new in pairs}  # which keeps the old ones alive
+    has_none = by_id.keys().isdisjoint
 
     def in_defaults(function: types.FunctionType) -> None:
-        defaults = function.__defaults__
-        if defaults and any(id(value) in by_id for value in defaults):
+        defaults, by_name = function.__defaults__, function.__kwdefaults__
+        if defaults is not None and not has_none(map(id, defaults)):
             function.__defaults__ = tuple(by_id.get(id(v), (v, v))[1] for v in defaults)
-        by_name = function.__kwdefaults__ or {}
-        for name, value in by_name.items():
-            if id(value) in by_id:
-                by_name[name] = by_id[id(value)][1]
+        if by_name is not None:
+            by_name.update((k, by_id[id(v)][1]) for k, v in [*by_name.items()] if id(v) in by_id)
 
     def in_class(cls: type) -> None:
         for name, value in list(vars(cls).items()):
-            if id(value) in by_id:  # a function of C's that is found in a class is not bound
-                setattr(cls, name, staticmethod(by_id[id(value)][1]))  # type: ignore[arg-type]
-            elif type(value) is staticmethod and id(value.__func__) in by_id:
-                setattr(cls, name, staticmethod(by_id[id(value.__func__)][1]))  # type: ignore[arg-type]
-            elif type(value) is types.FunctionType:
+            if type(value) is types.FunctionType:
                 in_defaults(value)
+                continue
+            function = value.__func__ if type(value) is staticmethod else value
+            if id(function) in by_id:  # one of C's that is found in a class is not bound
+                setattr(cls, name, staticmethod(by_id[id(function)][1]))  # type: ignore[arg-type]
 
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] in _NOT_REPLACED:
             continue
         namespace = _namespace(module)
-        for key, value in list(namespace.items()):
-            if id(value) in by_id:
-                namespace[key] = by_id[id(value)][1]
-            elif type(value) is types.FunctionType:
+        values = list(namespace.values())
+        if not has_none(map(id, values)):
+            found = [(key, value) for key, value in namespace.items() if id(value) in by_id]
+            namespace.update((key, by_id[id(value)][1]) for key, value in found)
+        for value in values:
+            if type(value) is types.FunctionType:
                 in_defaults(value)
-            elif type(value) is type and vars(value).get("__module__") == name:
+            elif type(value) is type and value.__dict__.get("__module__") == name:
                 in_class(value)
 
 

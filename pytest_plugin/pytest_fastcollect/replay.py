@@ -35,7 +35,7 @@ from .finding import Finder
 from .generators import Draws, seed_again, unseeded
 from .importing import Starts, filter_warnings, import_file, import_system, path_with_root
 from .leading import Import, Leading, leading_imports
-from .modules import is_neutral, new_modules, peek, replace_in_modules
+from .modules import is_neutral, new_modules, peek
 from .opened import Opened
 from .plan import Barrier, Plan, Report
 from .stash import Effects, Entry, Stash, changed_builtins
@@ -81,11 +81,11 @@ class Replay:
         if self._audit is not None:
             with self._audit.paused():
                 self._opened = Opened(self._plan.record.root)
-            self._audit.wrap_functions(self._plan.record.markers)
             before = sys.argv, sys.orig_argv
             sys.argv = TracedList(sys.argv, self._read_argv, first=False)
             sys.orig_argv = TracedList(sys.orig_argv, self._read_argv, first=True)
-            replace_in_modules(zip(before, (sys.argv, sys.orig_argv), strict=True))
+            traced = zip(before, (sys.argv, sys.orig_argv), strict=True)
+            self._audit.wrap_functions(self._plan.record.markers, traced)
         with (
             self._checks.output.watch(),
             traced_environ() as self._reads,
