@@ -17,6 +17,7 @@ from .handoff import leave_record, run_request
 from .identity import identity
 from .record import Recorder
 from .runkey import run_key
+from .startup import changed_since_start
 from .state import Active, State
 
 
@@ -64,7 +65,12 @@ def in_caller(config: pytest.Config, state: State) -> None:
         return
     began_ns = time.time_ns()
     request = run_request(config, run)
-    cold = client.hand_over(state.place, request)
+    changed = changed_since_start()  # the request has been made by then
+    if changed is None:
+        cold = client.hand_over(state.place, request)
+    else:
+        reason = f"{changed} has changed since Python was started"
+        cold = client.Cold(reason, starting=not _is_there(state.place), record=True, run=run)
     if cold.run:
         _report(config, state, cold.run)
     state.daemon = f"cold: {cold.reason}"
@@ -103,6 +109,16 @@ def _restore_shim(script: str) -> None:
 
     with contextlib.suppress(OSError):
         shim.restore(script)
+
+
+def _is_there(place: Place) -> bool:
+    try:
+        sock = rendezvous.connect(place, timeout=1.0)
+    except (OSError, rendezvous.Unsafe):
+        return True  # whatever is in its place
+    if sock is not None:
+        sock.close()
+    return sock is not None
 
 
 def _start(place: Place) -> str:

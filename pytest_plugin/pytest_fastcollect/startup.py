@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 
 from .modules import peek
@@ -31,15 +32,58 @@ def startup_state(environ: dict[str, str]) -> list[tuple[str, str]]:
     return texts + [(name, environ[name]) for name in sorted(quoted & environ.keys())]
 
 
+def changed_since_start() -> str | None:
+    """A file that this interpreter has executed or followed at its start and that is another one by
+    now: what it did with the old one, like `sys.path`, does not belong to what is there."""
+    started = _started_ns()
+    if started is None:
+        return None
+    paths = [*pth_files(), os.path.join(sys.prefix, "pyvenv.cfg")]
+    paths += filter(None, map(_source, ("sitecustomize", "usercustomize")))
+    for path in paths:
+        if _changed_ns(path) >= started:
+            return path
+    for directory in _site_packages():
+        # One of them may be gone; but whoever imports from there first makes a directory in it.
+        bytecode = _changed_ns(os.path.join(directory, "__pycache__"))
+        if _changed_ns(directory) >= started and bytecode < started:
+            return directory
+    return None
+
+
+def _started_ns() -> int | None:
+    """When this process was started, in ns since the epoch, or up to two ticks of the kernel's
+    clock earlier (proc_pid_stat(5)): the times of files are a tick behind as well."""
+    try:
+        with open("/proc/self/stat", "rb") as file:
+            ticks = int(file.read().rpartition(b")")[2].split()[19])
+        running = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    except (OSError, AttributeError, ValueError, IndexError):
+        return None
+    per_tick = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+    return time.time_ns() - running + (ticks - 2) * per_tick
+
+
+def _changed_ns(path: str) -> int:
+    try:
+        return os.stat(path).st_ctime_ns
+    except OSError:
+        return 0
+
+
 def pth_files() -> Iterator[str]:
     """The `.pth` files that an interpreter like this one executes or follows."""
-    for directory in dict.fromkeys(sys.path):
-        if os.path.basename(directory) in ("site-packages", "dist-packages"):
-            try:
-                names = os.listdir(directory)
-            except OSError:
-                continue
-            yield from (os.path.join(directory, name) for name in names if name.endswith(".pth"))
+    for directory in _site_packages():
+        try:
+            names = os.listdir(directory)
+        except OSError:
+            continue
+        yield from (os.path.join(directory, name) for name in names if name.endswith(".pth"))
+
+
+def _site_packages() -> list[str]:
+    names = ("site-packages", "dist-packages")
+    return [path for path in dict.fromkeys(sys.path) if os.path.basename(path) in names]
 
 
 def _source(module: str) -> str | None:

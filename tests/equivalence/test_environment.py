@@ -200,3 +200,44 @@ def test_threads_of_linear_algebra(name: str, project: MakeProject) -> None:
     bench.wait_until_warm()
     after = bench.compare_warm(*_SHOWING)
     assert not after.differences, after.differences[-1]
+
+
+FOLLOWS = """\
+import os, sys
+here = os.path.dirname(__file__)
+with open(os.path.join(here, "extra.pth")) as file:
+    sys.path.append(file.read())
+race = os.path.join(here, "race")
+if os.path.exists(race) and any(os.path.basename(word) == "pytest" for word in sys.orig_argv):
+    os.replace(race, os.path.join(here, "extra.pth"))
+"""
+
+
+def test_a_path_file_that_changes_while_pytest_starts(project: MakeProject, tmp_path: Path) -> None:
+    """The interpreter has followed what is not there any more; the next one has not."""
+    place = tmp_path / "site-packages"
+    place.mkdir()
+    (place / "sitecustomize.py").write_text(FOLLOWS)
+    (place / "extra.pth").write_text("one")
+    bench = project({
+        "one/product.py": "VALUE = 1\n",
+        "two/product.py": "VALUE = 2\n",
+        "test_a.py": f"import {SLOW}, product\ndef test_a(): print('of', product.VALUE)\n",
+    })  # fmt: skip
+    bench.extra_env["PYTHONPATH"] = os.pathsep.join([str(place), bench.env["PYTHONPATH"]])
+    for name in ("one", "two"):
+        (place / "extra.pth").write_text(str(bench.root / name))
+        bench.warm_up("-rP")
+        for _ in range(2):
+            assert f"of {('one', 'two').index(name) + 1}" in bench.compare_warm("-rP").warm.output
+            bench.wait_until_warm()
+    (place / "race").write_text(str(bench.root / "one"))
+    racing = bench.pytest("-rP", "-v")  # which is not known: it starts Python
+    assert "of 2" in racing.output and "cold: " in racing.output, racing.output
+    assert "extra.pth has changed since Python was started" in racing.output
+    for _ in range(3):
+        bench.wait_until_warm()
+        compared = bench.compare(["-rP", "-v"])
+        assert not compared.differences, compared.differences[-1]
+        assert "of 1" in compared.warm.output
+    assert compared.served is not None and compared.served["served"] != "cold"
