@@ -211,7 +211,8 @@ async def _start(
         link.close()
         return None, started["stale"], bool(started["renewed"])
     files = [*started["files"], *archives(started["directories"])]
-    inputs = await asyncio.to_thread(InputSet, files, started["directories"])
+    kinds = [(path, 0) for path in started["kinds"]]
+    inputs = await asyncio.to_thread(InputSet, files, started["directories"], kinds)
     zygote = Checkpoint(
         name="pytest",
         pid=process.pid,
@@ -222,7 +223,7 @@ async def _start(
         process=process,
         identity=str(started["identity"]),
     )
-    return zygote, [*files, *started["directories"]], True
+    return zygote, [*files, *started["directories"], *started["kinds"]], True
 
 
 def archives(directories: Iterable[str]) -> list[str]:

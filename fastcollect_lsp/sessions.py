@@ -123,9 +123,10 @@ class Sessions:
         """A run that is known, of the same process as this one of the native command: the same
         command, else one that differs from it in nothing but which tests of a file it names. Its
         files are to be proven."""
-        known = [one.request for one in self._wanted.values() if _is_same(one.request, native)]
+        wanted = reversed(self._wanted.values())  # the latest first, as Python has started it
+        known = [one.request for one in wanted if _is_same(one.request, native)]
         same = (request for request in known if request.argv == native.argv)
-        found = next(same, known[-1] if known else None)
+        found = next(same, known[0] if known else None)
         return None if found is None else dataclasses.replace(found, env=native.env)
 
     def find(self, request: RunRequest) -> tuple[Checkpoint | None, str | None]:

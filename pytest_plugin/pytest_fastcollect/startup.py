@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from .modules import peek
 
@@ -20,8 +20,7 @@ _QUOTED = re.compile(r"""['"]([A-Za-z_]\w*)['"]""")
 def startup_state(environ: dict[str, str]) -> list[tuple[str, str]]:
     """Texts of the `.pth` files, and variables of the environment that code run at start may read:
     whatever is quoted in it could be the name of one."""
-    paths = sorted(pth_files())
-    texts = [(path, _read(path)) for path in paths]
+    texts = _texts()
     modules = {"sitecustomize", "usercustomize"}
     for _, text in texts:
         for names in _IMPORTED.findall(text):
@@ -29,7 +28,27 @@ def startup_state(environ: dict[str, str]) -> list[tuple[str, str]]:
     code = [text for _, text in texts if _IMPORTED.search(text)]
     code += [_read(path) for path in map(_source, sorted(modules)) if path is not None]
     quoted = {name for text in code for name in _QUOTED.findall(text)}
-    return texts + [(name, environ[name]) for name in sorted(quoted & environ.keys())]
+    variables = [(name, environ[name]) for name in sorted(quoted & environ.keys())]
+    places = [(path, "there" if os.path.exists(path) else "") for path in _named(texts)]
+    return texts + places + variables
+
+
+def named_places() -> list[str]:
+    """What `.pth` files add to `sys.path`, if it is there (`site.addpackage`)."""
+    return _named(_texts())
+
+
+def _named(texts: Iterable[tuple[str, str]]) -> list[str]:
+    return [
+        os.path.join(os.path.dirname(file), line.rstrip())
+        for file, text in texts
+        for line in text.splitlines()
+        if line.strip() and not line.startswith(("#", "import ", "import\t"))
+    ]
+
+
+def _texts() -> list[tuple[str, str]]:
+    return [(path, _read(path)) for path in sorted(pth_files())]
 
 
 def changed_since_start() -> str | None:

@@ -22,7 +22,7 @@ from .ahead import Ahead, Collect
 from .describe import Describe, Interpreter
 from .identity import identity
 from .run_child import Refused
-from .startup import pth_files
+from .startup import named_places, pth_files
 from .stash import Stash
 from .state import Active
 from .waiting import Become, Checkpoint
@@ -144,6 +144,7 @@ def main(fd: int, prefix: tuple[str | None, bool] | None = None) -> Run:
         + list(pth_files())
         + [os.path.join(sys.prefix, "pyvenv.cfg")],
         directories=[path for path in (*sys.path, *_of_user()) if path],
+        kinds=named_places(),
     )
     checkpoint.stash.freeze()
     while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import py_compile
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -206,7 +207,7 @@ FOLLOWS = """\
 import os, sys
 here = os.path.dirname(__file__)
 with open(os.path.join(here, "extra.pth")) as file:
-    sys.path.append(file.read())
+    sys.path += filter(os.path.exists, [file.read()])  # as `site` does
 race = os.path.join(here, "race")
 if os.path.exists(race) and any(os.path.basename(word) == "pytest" for word in sys.orig_argv):
     os.replace(race, os.path.join(here, "extra.pth"))
@@ -241,3 +242,33 @@ def test_a_path_file_that_changes_while_pytest_starts(project: MakeProject, tmp_
         assert not compared.differences, compared.differences[-1]
         assert "of 1" in compared.warm.output
     assert compared.served is not None and compared.served["served"] != "cold"
+
+
+def test_a_directory_that_a_path_file_names(project: MakeProject, tmp_path: Path) -> None:
+    """It is on `sys.path` once it is there, which is decided when Python starts."""
+    place, late = tmp_path / "site-packages", tmp_path / "late"
+    place.mkdir()
+    (place / "sitecustomize.py").write_text(FOLLOWS)
+    (place / "extra.pth").write_text(str(late))
+    bench = project({
+        "test_a.py": f"""
+            import {SLOW}
+            try: import product
+            except ImportError: product = None
+            def test_a(): print("of", product)
+            """
+    })  # fmt: skip
+    bench.extra_env["PYTHONPATH"] = os.pathsep.join([str(place), bench.env["PYTHONPATH"]])
+    bench.warm_up("-rP")
+    for found in (False, True, False):
+        if found:
+            late.mkdir()
+            (late / "product.py").touch()
+        elif late.exists():
+            shutil.rmtree(late)
+        for _ in range(3):
+            compared = bench.compare(["-rP"])
+            assert not compared.differences, compared.differences[-1]
+            assert f"of {'<module' if found else 'None'}" in compared.warm.output
+            bench.wait_until_warm()
+        assert compared.served is not None and compared.served["served"] != "cold"

@@ -116,6 +116,19 @@ def test_descriptors_of_a_parent_are_to_be_the_same() -> None:
     assert recall(known("a.py", inherited=[3]), native("a.py", inherited=[3])) is not None
 
 
+def test_the_latest_is_recalled() -> None:
+    """An interpreter that has started since then may have another `sys.path`."""
+    kept = Sessions({}, lambda _: None, lambda _: None, lambda: None, lambda: True)
+    for path in ("/old", "/new"):
+        kept.want(known("a.py", sys_path=[path]))
+    for command in (native("a.py"), native("a.py::test_other")):
+        found = kept.recall(command)
+        assert found is not None and found.sys_path == ["/new"]
+    kept.want(known("a.py", sys_path=["/old"]))
+    found = kept.recall(native("a.py"))
+    assert found is not None and found.sys_path == ["/old"]
+
+
 def test_a_fingerprint_is_of_all_but_the_environment() -> None:
     request = known("a.py")
     same = dataclasses.replace(request, env={}, run="7")
