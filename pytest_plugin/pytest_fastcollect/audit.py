@@ -127,11 +127,13 @@ class Audit:
         self,
         markers: Iterable[str] | None = (),
         replaced: Iterable[tuple[object, object]] = (),
+        executed: Iterable[tuple[str, Any]] = (),
     ) -> None:
         """Notice what raises no audit event: asking for a file's state, see `ambient`, and marks
         other than the registered `markers` (None: of no interest).
 
-        `replaced`: what else stands for what now, as in `replace_in_modules`.
+        `replaced`: what else stands for what now, as in `replace_in_modules`; `executed`: modules
+        that are executed, and not imported yet.
         """
         replaced = list(replaced)
         for name in ("stat", "lstat", "access", "readlink", "open"):
@@ -144,7 +146,7 @@ class Audit:
             if name in vars(accessor or object):
                 setattr(accessor, name, staticmethod(getattr(os, name)))
         replaced += ambient.watch(self._note, session=self._found is not None)
-        replace_in_modules(replaced)
+        replace_in_modules(replaced, [*sys.modules.items(), *executed])
         if markers is not None:
             marks.watch(markers, self._note)
 

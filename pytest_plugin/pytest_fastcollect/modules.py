@@ -47,12 +47,13 @@ def new_modules(seen: set[str]) -> list[str]:
     return fresh
 
 
-def _namespace(module: Any) -> dict[str, Any]:
+def namespace_of(module: Any) -> dict[str, Any] | None:
+    """What a module has, without running code of its own; None where it is none."""
     try:
         found = object.__getattribute__(module, "__dict__")
     except AttributeError:
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None
+    return found if type(found) is dict else None
 
 
 def peek(module: Any, name: str) -> Any:
@@ -60,7 +61,7 @@ def peek(module: Any, name: str) -> Any:
 
     What stands in `sys.modules` may import something, or raise, whenever it is asked for anything.
     """
-    namespace = _namespace(module)
+    namespace = namespace_of(module) or {}
     for place in (namespace, *(vars(base) for base in type(module).__mro__)):
         if name in place:
             value = place[name]
@@ -68,11 +69,13 @@ def peek(module: Any, name: str) -> Any:
     return None
 
 
-def replace_in_modules(pairs: Iterable[tuple[object, object]]) -> None:
+def replace_in_modules(
+    pairs: Iterable[tuple[object, object]], modules: Iterable[tuple[str, Any]]
+) -> None:
     """Have what modules know by names of their own (`from time import time`), in their classes and
     as defaults of their functions mean something else. For disposable processes only.
 
-    `pairs`: (old, new).
+    `pairs`: (old, new); `modules`: each with its name.
     """
     by_id = {id(old): (old, new) for old, new in pairs}  # which keeps the old ones alive
     has_none = by_id.keys().isdisjoint
@@ -93,10 +96,10 @@ def replace_in_modules(pairs: Iterable[tuple[object, object]]) -> None:
             if id(function) in by_id:  # one of C's that is found in a class is not bound
                 setattr(cls, name, staticmethod(by_id[id(function)][1]))  # type: ignore[arg-type]
 
-    for name, module in list(sys.modules.items()):
+    for name, module in modules:
         if name.partition(".")[0] in _NOT_REPLACED:
             continue
-        namespace = _namespace(module)
+        namespace = namespace_of(module) or {}
         values = list(namespace.values())
         if not has_none(map(id, values)):
             found = [(key, value) for key, value in namespace.items() if id(value) in by_id]

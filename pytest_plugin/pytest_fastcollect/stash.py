@@ -27,7 +27,7 @@ from _pytest.assertion.rewrite import AssertionRewritingHook
 
 from . import leaving
 from .generators import SessionDraws
-from .modules import peek
+from .modules import namespace_of, peek
 
 _Spec = importlib.machinery.ModuleSpec
 _FindSpec = Callable[..., "_Spec | None"]
@@ -135,14 +135,6 @@ class Entry:
     package imports it itself."""
 
 
-def _namespace(module: Any) -> dict[str, Any] | None:
-    try:
-        namespace = object.__getattribute__(module, "__dict__")
-    except AttributeError:
-        return None
-    return namespace if type(namespace) is dict else None
-
-
 class Stash(importlib.abc.Loader):
     """All modules executed ahead of time, in order of completion."""
 
@@ -216,7 +208,7 @@ class Stash(importlib.abc.Loader):
         the project (its files are `below`) has `gc`, or any has bound what asks it for objects."""
         asking = {id(gc.get_objects), id(gc.get_referrers)}
         for entry in self.entries:
-            values = {id(value) for value in (_namespace(entry.module) or {}).values()}
+            values = {id(value) for value in (namespace_of(entry.module) or {}).values()}
             if values & asking or (id(gc) in values and self._is_below(entry, below)):
                 return True
         return False
@@ -239,7 +231,7 @@ class Stash(importlib.abc.Loader):
         """`from package import module` imports nothing where the package has that attribute."""
         for index, entry in enumerate(self.entries):
             package, _, name = entry.name.rpartition(".")
-            namespace = _namespace(sys.modules.get(package)) if package else None
+            namespace = namespace_of(sys.modules.get(package)) if package else None
             if namespace is None or namespace.get(name) is not entry.module:
                 continue
             imports_it = any(
