@@ -38,6 +38,10 @@ IMPORT_SYSTEM = frozenset(
 
 _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 
+_WATCHING = frozenset(
+    f"pytest_fastcollect.{name}" for name in ("ambient", "audit", "output", "tracing")
+)
+"""Modules of ours that stand between who asks and what is asked."""
 _FORK_AWARE = frozenset(("tempfile", "logging"))
 """Standard modules whose own questions are asked again in a child, or answer for a moment only."""
 _PID, _RANDOM, _CLOCK, _TERMINAL = "its process id", "random bytes", "the time", "the terminal"
@@ -159,6 +163,8 @@ def asker(depth: int = 1) -> Asker | None:
         if library is None:
             if name in IMPORT_SYSTEM or name == "importlib._bootstrap" or name in _FORK_AWARE:
                 return None
+            if name.startswith("pytest_fastcollect.") and name not in _WATCHING:
+                return None  # we ourselves
             if name == "argparse" and frame.f_code.co_name == "add_argument":
                 return None  # tries a formatter, which it throws away
         if not is_neutral(name):

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from importlib.machinery import SourceFileLoader
-from types import CoroutineType, ModuleType
+from types import CoroutineType, ModuleType, SimpleNamespace
 from typing import Any
 
 STEPS = {
@@ -96,20 +96,21 @@ STEPS = {
 _DIRECTORY = os.environ.get("FAULTS", "")
 
 
-# As they are before anything watches who asks for what: nothing of this may be seen.
-_access, _mkfifo, _getpid, _raise = os.access, os.mkfifo, os.getpid, signal.raise_signal
+# As they are before anything watches who asks for what, which replaces what modules have by name:
+# nothing of this may be seen.
+_kept = SimpleNamespace(access=os.access, getpid=os.getpid)
 
 
 def reach(step: str) -> None:
     """Die here, if this is the step."""
-    if not _access(f"{_DIRECTORY}/{step}", os.F_OK):
+    if not _kept.access(f"{_DIRECTORY}/{step}", os.F_OK):
         return
     try:
-        _mkfifo(f"{_DIRECTORY}/taken")
+        os.mkfifo(f"{_DIRECTORY}/taken")
     except FileExistsError:
         return
-    _mkfifo(f"{_DIRECTORY}/reached {_getpid()}")
-    _raise(signal.SIGKILL)
+    os.mkfifo(f"{_DIRECTORY}/reached {_kept.getpid()}")
+    signal.raise_signal(signal.SIGKILL)
 
 
 def _stepping(function: Any, before: list[str], after: list[str]) -> Any:
