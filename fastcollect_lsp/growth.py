@@ -134,11 +134,7 @@ async def grow(
             conftests=loaded_conftests(record, known),
             environ={**_environ_of(parent), **real.report["environ"]},
             whole_environ=environ if real.report["whole_environ"] or _whole(parent) else None,
-            captured=bool(
-                probe.report["captured"]
-                or real.report["captured"]
-                or (parent.warmth is not None and parent.warmth.captured)
-            ),
+            captured=probe.report["captured"] or real.report["captured"] or _captured(parent),
             day=today(),
             saves_ms=parent.saves_ms + float(real.report["elapsed_ms"]),
         )
@@ -177,6 +173,10 @@ def _environ_of(parent: Checkpoint) -> dict[str, str | None]:
 
 def _whole(parent: Checkpoint) -> bool:
     return parent.warmth is not None and parent.warmth.whole_environ is not None
+
+
+def _captured(parent: Checkpoint) -> bool:
+    return parent.warmth is not None and parent.warmth.captured
 
 
 async def snapshot(

@@ -153,10 +153,10 @@ class Asker:
         return not any((name, what) in HARMLESS_QUESTIONS for name in names)
 
 
-def asker(depth: int = 1) -> Asker | None:
-    """Who has called the caller's caller; None where that is Python or pytest, or a module of
-    theirs that is being imported."""
-    frame: types.FrameType | None = sys._getframe(depth + 1)
+def asker() -> Asker | None:
+    """Whose code has led here; None where that is Python, pytest or ourselves, or one of their
+    modules that is being imported."""
+    frame: types.FrameType | None = sys._getframe(1)
     library: str | None = None
     while frame is not None:
         name = frame.f_globals.get("__name__", "")
@@ -180,9 +180,9 @@ def asker(depth: int = 1) -> Asker | None:
     return None if library is None else Asker(library, is_library=True)
 
 
-def question(what: str, session: bool, depth: int = 1) -> str | None:
-    """A phrase for what the caller's caller asks for, if that counts."""
-    who = asker(depth + 1)
+def question(what: str, session: bool) -> str | None:
+    """A phrase for what is asked for, if that counts."""
+    who = asker()
     if who is None or not who.counts_for(what, session):
         return None
     return f"{who.name} asks for {what}" if session else f"asks for {what} at import"
@@ -194,11 +194,11 @@ def of_kernel(path: str, session: bool) -> str | None:
     if path.endswith(_OF_RUNS):
         return f"reads {path}"
     if path in _RANDOM_DEVICES:
-        return question(_RANDOM, session, depth=2)
+        return question(_RANDOM, session)
     if path == "/dev/tty" or path.startswith("/dev/pts/"):
-        return question(_WHICH, session, depth=2)
+        return question(_WHICH, session)
     if path.startswith(("/proc/", "/sys/fs/")) and not path.startswith(_OF_MACHINE):
-        return question(_ROOM, session, depth=2)
+        return question(_ROOM, session)
     return None
 
 
@@ -211,7 +211,7 @@ def watch(note: Callable[[str], None], session: bool = False) -> list[tuple[obje
     replaced: list[tuple[object, object]] = []
 
     def ask(what: str) -> None:
-        if (reason := question(what, session, depth=2)) is not None:
+        if (reason := question(what, session)) is not None:
             note(reason)
 
     for module, name, what in _FUNCTIONS:

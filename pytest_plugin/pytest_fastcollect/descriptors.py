@@ -80,19 +80,15 @@ def identity(number: int) -> Identity:
 def reserve(numbers: Sequence[int]) -> None:
     """Open nothing under numbers that a caller has inherited: a place is taken there that nobody
     can read or write, so that who tries fails. Raises OSError, also where one is in use."""
-    if not numbers:
-        return
-    place = os.open(os.devnull, os.O_PATH)
-    try:
-        for number in numbers:
-            if number != place and os.path.lexists(f"/proc/self/fd/{number}"):
-                raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
-            os.dup2(place, number)
-    finally:
-        if place not in numbers:
-            os.close(place)
-        else:
+    for number in numbers:
+        if os.path.lexists(f"/proc/self/fd/{number}"):
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        place = os.open(os.devnull, os.O_PATH)
+        if place == number:
             os.set_inheritable(place, True)
+        else:
+            os.dup2(place, number)
+            os.close(place)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,6 @@ from tests.conftest import MakeProject
 from tests.sampling import sampled
 
 HELPER = """\
-import functools
 import slow_to_import
 from os import getpid, getloadavg, stat, urandom
 from sys import argv
@@ -63,8 +62,8 @@ def test_it_is_left_to_each_run(name: str, project: MakeProject) -> None:
     reasons = [reason for point in points for reason in point["left_out"]]
     assert any(f"test_a.py: {REASONS[name]}" in reason for reason in reasons), reasons
     assert "conftests" in bench.checkpoint_pids(), "what it is imported from is warm"
-    shared = name in ("arguments", "size")  # by all runs of one command
-    assert shared or "collected" not in bench.checkpoint_pids(), "a session that was told, as well"
+    # A session is for one command line; all else that was told to it is not for the next run.
+    assert name == "arguments" or "collected" not in bench.checkpoint_pids()
 
 
 def test_a_file_that_was_asked_for_is_an_input(project: MakeProject) -> None:

@@ -339,11 +339,7 @@ ROWS = {
         f"a terminal asked for at import{name}": Row(f"pytest -rP{script}", shows=shows)
         for name, script, shows in (
             ("", " test_asks.py", "asked (False, False, False, False) Inapp"),
-            (
-                ", -s",
-                " -s test_asks.py",
-                "asked (True, True, True, True) os.terminal_size(",
-            ),
+            (", -s", " -s test_asks.py", "asked (True, True, True, True) os.terminal_size("),
             (", --capture=sys", " --capture=sys test_asks.py", "asked (False, False, True, True)"),
             (", to a pipe", " -s test_asks.py | cat", "asked (True, False, True, False)"),
             (", again", " test_asks.py", "asked (False, False, False, False) Inapp"),
