@@ -21,6 +21,7 @@ from libraries import LIBRARIES
 from fastcollect_lsp import verify
 from fastcollect_lsp.verify import Result
 from tests.conftest import MakeProject
+from tests.sampling import sampled
 from tests.support import SLOW, SmallBench, eventually
 
 SHOWING = ("-v", "-rP")
@@ -95,8 +96,7 @@ def test_standard_library(project: MakeProject) -> None:
     _check(project(files), STANDARD, *SHOWING)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("name", STANDARD)
+@pytest.mark.parametrize("name", sampled(list(STANDARD), 1, always=("terminal",)))
 def test_standard_use(name: str, project: MakeProject) -> None:
     """Each alone: what became of it shows whatever the others do."""
     use = STANDARD[name]

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_fastcollect.startup import startup_state
+
 LOOK = """\
 import os, sys
 from pathlib import Path
@@ -48,3 +50,17 @@ def test_what_has_changed(name: str, tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": search_path}, check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
     assert found.strip() == (str(expected) if expected is None else str(place / expected))
+
+
+def test_directory_that_a_path_file_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Python that started before it was made has another `sys.path` than one that starts now."""
+    place, late = tmp_path / "site-packages", tmp_path / "late"
+    place.mkdir()
+    (place / "a.pth").write_text(f"{late}\n")
+    monkeypatch.syspath_prepend(place)
+    absent = startup_state({})
+    late.mkdir()
+    present = startup_state({})
+    assert absent != present
+    late.rmdir()
+    assert startup_state({}) == absent
