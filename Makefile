@@ -41,7 +41,7 @@ rust:
 # Side by side, but those of one file: they share servers and real suites. They wait for events now and then: one more
 # of them than there are processors. In their order, as the longest come before the small ones then.
 unit: $(VENV)/.installed
-	$(BIN)/python -m pytest -p no:fastcollect -p no:cacheprovider -n $$(($$(nproc) < 4 ? $$(nproc) + 1 : 4)) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -p no:fastcollect -p no:cacheprovider -n $$(($$(nproc) < 3 ? $$(nproc) + 2 : 4)) --dist loadfile --no-loadscope-reorder
 
 # What takes too long for every change: matrices, long random tests, fuzzing. FASTCOLLECT_SUITES as in CONTRIBUTING.md.
 long: $(VENV)/.installed
