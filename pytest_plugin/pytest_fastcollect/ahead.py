@@ -134,8 +134,7 @@ class Ahead:
         self._audit = Audit(self.give_up)
         with self._audit.paused():
             self._opened = Opened(json.loads(self._request.key.base)["root"])
-        executed = [(entry.name, entry.module) for entry in self._stash.entries]
-        self._audit.wrap_functions(None, executed=executed)
+        self._audit.wrap_functions(None)
         self._reads = self._undo.enter_context(traced_environ())
         overlook(self._audit)
         for name in ("time", "perf_counter"):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import inspect
 import os
 import random
 import resource
@@ -20,7 +21,7 @@ import threading
 import time
 import types
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,13 +107,16 @@ _FUNCTIONS: tuple[tuple[types.ModuleType, str, str], ...] = (
     (signal, "pthread_sigmask", _SIGNALS),
     (os, "register_at_fork", _FORKS),
 )
-_CLASS_METHODS: tuple[tuple[type, str], ...] = (
-    (datetime.datetime, "now"),
-    (datetime.datetime, "utcnow"),
-    (datetime.date, "today"),  # `datetime.datetime.today` as well
-)
+CLASS_METHODS = {
+    datetime.datetime: frozenset(("now", "utcnow", "today")),
+    datetime.date: frozenset(("today",)),
+}
+"""Of C's, which ask for the time."""
 _CHANGING = frozenset(("SC_AVPHYS_PAGES", "SC_OPEN_MAX", "SC_CHILD_MAX"))
 """What `os.sysconf` tells of a process or of a moment, rather than of the machine."""
+_NOWS = frozenset(("now", "today"))
+_FUNCTION = inspect.CO_OPTIMIZED
+"""What the code of functions has and that of modules and classes has not."""
 _OF_RUNS = ("/cmdline", "/environ")
 _RANDOM_DEVICES = ("/dev/urandom", "/dev/random")
 _OF_MACHINE = (
@@ -169,7 +173,7 @@ def asker() -> Asker | None:
                 return None  # tries a formatter, which it throws away
         if not is_neutral(name):
             file = frame.f_globals.get("__file__") or frame.f_code.co_filename
-            if "site-packages" in file or "dist-packages" in file:
+            if _is_installed(file):
                 library = library or name
                 if frame.f_code.co_name == "<module>":
                     break  # it is being imported
@@ -178,6 +182,14 @@ def asker() -> Asker | None:
                 return Asker(library or name, library is not None, for_project=library is not None)
         frame = frame.f_back
     return None if library is None else Asker(library, is_library=True)
+
+
+def _is_installed(file: str) -> bool:
+    return "site-packages" in file or "dist-packages" in file
+
+
+def _is_of_library(file: str) -> bool:
+    return _is_installed(file) or file.startswith((_STANDARD_LIBRARY, "<"))
 
 
 def question(what: str, session: bool) -> str | None:
@@ -202,25 +214,49 @@ def of_kernel(path: str, session: bool) -> str | None:
     return None
 
 
-def watch(note: Callable[[str], None], session: bool = False) -> list[tuple[object, object]]:
+def of_code(code: object) -> str | None:
+    """A phrase for what the code of a module asks by way of C code, as can be read in it: numpy's
+    `datetime64("now")`. What functions of it do when they are called is not looked at."""
+    if type(code) is not types.CodeType or _is_of_library(code.co_filename):
+        return None
+    if "datetime64" in code.co_names and not _NOWS.isdisjoint(code.co_consts):
+        return f"asks for {_CLOCK} at import"
+    bodies = (one for one in code.co_consts if type(one) is types.CodeType)
+    return next(
+        filter(None, (of_code(one) for one in bodies if not one.co_flags & _FUNCTION)), None
+    )
+
+
+def functions() -> list[object]:
+    """What `watch` puts something else in place of."""
+    return [vars(module)[name] for module, name, _ in _FUNCTIONS if name in vars(module)]
+
+
+def watch(
+    note: Callable[[str], None], methods: Iterable[Callable[..., Any]], session: bool = False
+) -> list[tuple[object, object]]:
     """Call `note` with a phrase for each question that counts, from now on, in this process. What
     stands for which function now: (old, new).
 
-    It can not be undone: for disposable processes only.
+    It can not be undone: for disposable processes only. `methods`: those of `CLASS_METHODS` that
+    somebody has kept.
     """
-    replaced: list[tuple[object, object]] = []
 
     def ask(what: str) -> None:
         if (reason := question(what, session)) is not None:
             note(reason)
 
+    replaced: list[tuple[object, object]] = [
+        (method, _asking(method, _CLOCK, ask, None)) for method in methods
+    ]
     for module, name, what in _FUNCTIONS:
         if hasattr(module, name):
             function = getattr(module, name)
             replaced.append((function, _asking(function, what, ask, _ONLY_IF.get(name))))
             setattr(module, name, replaced[-1][1])
-    for kind, name in _CLASS_METHODS:
-        _replace_class_method(kind, name, ask)
+    for kind, names in CLASS_METHODS.items():
+        for name in names & vars(kind).keys():
+            _replace_class_method(kind, name, ask)
     random.Random.seed = _seeding(random.Random.seed, note)  # type: ignore[method-assign]
     for name in ("random", "getrandbits", "randbytes"):
         setattr(random.Random, name, _drawing(getattr(random.Random, name), note))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-import pathlib
 import stat
 import sys
 import types
@@ -20,7 +19,7 @@ from typing import Any, NoReturn
 from fastcollect_lsp.listing import SHARED
 
 from . import ambient, marks
-from .modules import replace_in_modules
+from .referrers import Referrers
 
 _WRITES = {
     "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.chmod", "os.chown", "os.link",
@@ -49,6 +48,7 @@ _COLLECTORS = {"_pytest.pathlib", "_pytest.main", "_pytest.config", "_pytest.cac
 _ABOUT_KIND = {"exists", "isfile", "isdir", "is_file", "is_dir", "lexists"}
 _ABOUT_LINKS = {"realpath", "_joinrealpath", "islink", "is_symlink", "ismount", "is_mount"}
 _PATHS = {"genericpath", "posixpath", "pathlib"}
+_ASKING_FOR_PATHS = ("stat", "lstat", "access", "readlink", "open")
 MAX_SCANNED = 1000
 """Files of one directory that may become inputs because it was scanned."""
 _UNNAMED = getattr(os, "O_TMPFILE", -1)
@@ -104,6 +104,7 @@ class Audit:
             "os.listxattr": self._reads_attributes,
             "ctypes.dlopen": self._loads_library,
             "sqlite3.connect": self._connects_database,
+            "exec": self._executes,
         }
         handler_of = handlers.get
 
@@ -127,26 +128,23 @@ class Audit:
         self,
         markers: Iterable[str] | None = (),
         replaced: Iterable[tuple[object, object]] = (),
-        executed: Iterable[tuple[str, Any]] = (),
     ) -> None:
         """Notice what raises no audit event: asking for a file's state, see `ambient`, and marks
         other than the registered `markers` (None: of no interest).
 
-        `replaced`: what else stands for what now, as in `replace_in_modules`; `executed`: modules
-        that are executed, and not imported yet.
+        `replaced`: what else stands for what now: (old, new).
         """
         replaced = list(replaced)
-        for name in ("stat", "lstat", "access", "readlink", "open"):
-            function = getattr(os, name)
+        functions = {name: getattr(os, name) for name in _ASKING_FOR_PATHS}
+        watched = [*functions.values(), *ambient.functions(), *(old for old, _ in replaced)]
+        referrers = Referrers(watched, ambient.CLASS_METHODS)
+        for name, function in functions.items():
             noting = self._noting_path(function, only_relative=name == "open")
             replaced.append((function, noting))
             setattr(os, name, noting)
-        accessor: Any = getattr(pathlib, "_NormalAccessor", None)
-        for name in ("stat", "lstat", "readlink"):  # bound when it was made, up to Python 3.10
-            if name in vars(accessor or object):
-                setattr(accessor, name, staticmethod(getattr(os, name)))
-        replaced += ambient.watch(self._note, session=self._found is not None)
-        replace_in_modules(replaced, [*sys.modules.items(), *executed])
+        session = self._found is not None
+        replaced += ambient.watch(self._note, referrers.methods, session=session)
+        referrers.replace(replaced)
         if markers is not None:
             marks.watch(markers, self._note)
 
@@ -265,6 +263,10 @@ class Audit:
     def _loads_library(self, event: str, args: tuple[Any, ...]) -> None:
         if isinstance(args[0], (str, bytes)) and os.path.dirname(args[0]):
             self.observed.files.add(_absolute(args[0]))
+
+    def _executes(self, event: str, args: tuple[Any, ...]) -> None:
+        if (reason := ambient.of_code(args[0])) is not None:
+            self._note(reason)
 
     def _reads_attributes(self, event: str, args: tuple[Any, ...]) -> None:
         """A file's extended attributes; whatever changes them changes the time in its stat."""

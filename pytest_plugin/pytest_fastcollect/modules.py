@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-import types
-from collections.abc import Iterable
 from typing import Any
 
 _NEUTRAL = sys.stdlib_module_names | {
@@ -12,12 +10,6 @@ _NEUTRAL = sys.stdlib_module_names | {
     "pygments", "colorama", "fastcollect_lsp", "pytest_fastcollect",
 }  # fmt: skip
 """Top-level packages whose moment of import means nothing to a project: Python and pytest."""
-
-
-_NOT_REPLACED = frozenset(
-    ("_pytest", "pytest", "pluggy", "fastcollect_lsp", "pytest_fastcollect", "posix")
-)
-"""Those that ask for themselves; `posix` is what the import system asks."""
 
 
 def is_neutral(name: str) -> bool:
@@ -67,48 +59,6 @@ def peek(module: Any, name: str) -> Any:
             value = place[name]
             return None if place is not namespace and hasattr(type(value), "__get__") else value
     return None
-
-
-def replace_in_modules(
-    pairs: Iterable[tuple[object, object]], modules: Iterable[tuple[str, Any]]
-) -> None:
-    """Have what modules know by names of their own (`from time import time`), in their classes and
-    as defaults of their functions mean something else. For disposable processes only.
-
-    `pairs`: (old, new); `modules`: each with its name.
-    """
-    by_id = {id(old): (old, new) for old, new in pairs}  # which keeps the old ones alive
-    has_none = by_id.keys().isdisjoint
-
-    def in_defaults(function: types.FunctionType) -> None:
-        defaults, by_name = function.__defaults__, function.__kwdefaults__
-        if defaults is not None and not has_none(map(id, defaults)):
-            function.__defaults__ = tuple(by_id.get(id(v), (v, v))[1] for v in defaults)
-        if by_name is not None:
-            by_name.update((k, by_id[id(v)][1]) for k, v in [*by_name.items()] if id(v) in by_id)
-
-    def in_class(cls: type) -> None:
-        for name, value in list(vars(cls).items()):
-            if type(value) is types.FunctionType:
-                in_defaults(value)
-                continue
-            function = value.__func__ if type(value) is staticmethod else value
-            if id(function) in by_id:  # one of C's that is found in a class is not bound
-                setattr(cls, name, staticmethod(by_id[id(function)][1]))  # type: ignore[arg-type]
-
-    for name, module in modules:
-        if name.partition(".")[0] in _NOT_REPLACED:
-            continue
-        namespace = namespace_of(module) or {}
-        values = list(namespace.values())
-        if not has_none(map(id, values)):
-            found = [(key, value) for key, value in namespace.items() if id(value) in by_id]
-            namespace.update((key, by_id[id(value)][1]) for key, value in found)
-        for value in values:
-            if type(value) is types.FunctionType:
-                in_defaults(value)
-            elif type(value) is type and value.__dict__.get("__module__") == name:
-                in_class(value)
 
 
 def importable(name: str) -> bool:

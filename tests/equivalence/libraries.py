@@ -33,6 +33,22 @@ NUMERICAL = {
         """,
         needs=("numpy",),
     ),
+    "numpy_now": Use(
+        """\
+        import numpy as np
+        class Clock:
+            started = np.datetime64("now")
+        def later(): return np.datetime64("now") - Clock.started
+        """,
+        "def test_it(): assert later() < np.timedelta64(5, 's')\n",
+        "asks for the time",
+        needs=("numpy",),
+    ),
+    "numpy_now_in_functions": Use(
+        "import numpy as np\ndef today(): return np.datetime64('today')\n",
+        "def test_it(): assert today() > np.datetime64('2020-01-01')\n",
+        needs=("numpy",),
+    ),
     "numpy_generator": Use(
         "import numpy as np\nRNG = np.random.default_rng()\n",
         "def test_it(): assert 0 <= RNG.random() < 1\n",

@@ -1,5 +1,5 @@
-"""What a module has imported by name (`from time import time`) is noticed as well where it was
-imported by an earlier checkpoint than the one in which somebody calls it."""
+"""Who knows a function by a name of its own (`from time import time`), or has kept it anywhere, and
+was imported by an earlier checkpoint than the one in which it is called, is noticed as well."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from tests.sampling import sampled
 
 HELPER = """\
 import slow_to_import
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import partial
 from os import getpid, getloadavg, stat, urandom
 from sys import argv
 from time import localtime, time
@@ -27,6 +30,36 @@ class Clock:
     steady = staticmethod(default_timer)
 def attribute(): return Clock().ask()
 def static(): return Clock.steady()
+class Later(Clock):
+    ask = time
+def inherited(): return Later().ask()
+class Kept:
+    def __init__(self, clock=time): self.clock = clock
+KEPT = Kept()
+def in_object(): return KEPT.clock()
+class Slotted:
+    __slots__ = "clock", "unset"
+SLOTTED = Slotted()
+SLOTTED.clock = time
+def in_slot(): return SLOTTED.clock()
+def closed_over(clock):
+    def asking(): return clock()
+    return asking
+in_closure = closed_over(time)
+ALL = {"clocks": [time, (localtime, time)], "partial": partial(time), "fixed": frozenset([time])}
+def in_list(): return ALL["clocks"][0]()
+def in_tuple(): return ALL["clocks"][1][1]()
+def in_partial(): return ALL["partial"]()
+@dataclass
+class Event:
+    at: float = field(default_factory=time)
+    on: datetime = field(default_factory=datetime.now)
+def made(): return Event(on=0).at
+def method_made(): return Event(at=0).on
+def method_defaulted(now=datetime.utcnow): return now()
+TODAY, NOW = date.today, partial(datetime.now, None)
+def method_named(): return TODAY()
+def method_in_partial(): return NOW()
 def process(): return getpid()
 def token(): return urandom(4)
 def load(): return getloadavg()
@@ -35,7 +68,11 @@ def size(): return stat("data.txt").st_size
 """
 REASONS = {
     **dict.fromkeys(
-        ("now", "here", "timed", "defaulted", "named", "attribute", "static"), "asks for the time"
+        """
+        now here timed defaulted named attribute static inherited in_object in_slot in_closure
+        in_list in_tuple in_partial made method_made method_defaulted method_named method_in_partial
+        """.split(),
+        "asks for the time",
     ),
     "process": "asks for its process id",
     "token": "asks for random bytes",
@@ -53,7 +90,7 @@ def files(name: str) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("name", sampled(list(REASONS), 2, always=("now",)))
+@pytest.mark.parametrize("name", sampled(list(REASONS), 3, always=("now", "method_made")))
 def test_it_is_left_to_each_run(name: str, project: MakeProject) -> None:
     bench = project(files(name))
     bench.warm_up()
