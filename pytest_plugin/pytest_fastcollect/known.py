@@ -71,6 +71,13 @@ STARTUP_VARIABLES = (
 or the library is loaded. No read of theirs can be traced. Those that differ from one terminal to
 another (DISPLAY, XDG_SESSION_ID) must not be here: each would have warm processes of its own."""
 
+READ_AT_START = (
+    "/etc/localtime", "/etc/ld.so.cache", "/usr/lib/locale/locale-archive",
+    "/etc/ssl/openssl.cnf", "/usr/lib/ssl/openssl.cnf",
+)  # fmt: skip
+"""Files that C code reads once, when the process starts or a library of Python's is loaded. Another
+time zone, library or locale is not seen by a process that is there already."""
+
 READ_AT_EACH_USE = frozenset(("PYTHONBREAKPOINT",))
 """Variables that begin like those but are read whenever they matter, from the environment as it is
 then."""

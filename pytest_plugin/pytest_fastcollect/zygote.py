@@ -21,6 +21,7 @@ from . import bytecode, leaving, run_child
 from .ahead import Ahead, Collect
 from .describe import Describe, Interpreter
 from .identity import identity
+from .known import READ_AT_START
 from .run_child import Refused
 from .startup import named_places, pth_files
 from .stash import Stash
@@ -142,7 +143,7 @@ def main(fd: int, prefix: tuple[str | None, bool] | None = None) -> Run:
             if isinstance(getattr(module, "__file__", None), str)
         ]
         + list(pth_files())
-        + [os.path.join(sys.prefix, "pyvenv.cfg")],
+        + [os.path.join(sys.prefix, "pyvenv.cfg"), *READ_AT_START],
         directories=[path for path in (*sys.path, *_of_user()) if path],
         kinds=named_places(),
     )

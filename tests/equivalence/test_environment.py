@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
 import py_compile
@@ -9,6 +10,8 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,6 +51,54 @@ def test_changed_between_runs(project: MakeProject) -> None:
     bench.wait_until_warm()
     after = bench.compare_warm(*_SHOWING)
     assert not after.differences, after.differences[-1]
+
+
+def _in_mounts_of_its_own(function: Callable[[], None]) -> None:
+    """Call it where files of the system can look otherwise without doing so for anybody else."""
+    namespace, recursive_private = 0x20000, 1 << 14 | 1 << 18
+    if (pid := os.fork()) == 0:
+        status = 1
+        try:
+            libc = ctypes.CDLL(None)
+            assert libc.unshare(namespace) == 0
+            assert libc.mount(b"none", b"/", None, recursive_private, None) == 0
+            function()
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def _may_mount() -> bool:
+    command = ["unshare", "--mount", "true"]
+    return shutil.which("unshare") is not None and not subprocess.run(command).returncode
+
+
+@pytest.mark.skipif(not _may_mount(), reason="only root can have another file in place of /etc's")
+def test_time_zone_of_the_machine(project: MakeProject, tmp_path: Path) -> None:
+    """C code has read it once and for all when the process was started."""
+    bench = project(_FILES, PYTHONHASHSEED="1", LC_ALL="C.UTF-8")
+    zone, zones = tmp_path / "zone", Path("/usr/share/zoneinfo")
+    if not zones.joinpath("Asia/Tokyo").exists():
+        pytest.skip("there are no time zones here")
+
+    def move() -> None:
+        for name in ("Etc/UTC", "Asia/Tokyo", "America/Lima"):
+            zone.write_bytes((zones / name).read_bytes())
+            if name == "Etc/UTC":
+                subprocess.run(
+                    ["mount", "--bind", zone, os.path.realpath("/etc/localtime")], check=True
+                )
+                bench.warm_up(*_SHOWING)
+            at_once = bench.compare(_SHOWING)
+            assert not at_once.differences, at_once.differences[-1]
+            bench.wait_until_warm()
+            after = bench.compare_warm(*_SHOWING)
+            assert not after.differences, after.differences[-1]
+
+    _in_mounts_of_its_own(move)
 
 
 def test_stale_bytecode_at_start(project: MakeProject, tmp_path: Path) -> None:
@@ -244,6 +295,7 @@ def test_a_path_file_that_changes_while_pytest_starts(project: MakeProject, tmp_
     assert compared.served is not None and compared.served["served"] != "cold"
 
 
+@pytest.mark.long
 def test_a_directory_that_a_path_file_names(project: MakeProject, tmp_path: Path) -> None:
     """It is on `sys.path` once it is there, which is decided when Python starts."""
     place, late = tmp_path / "site-packages", tmp_path / "late"
