@@ -14,6 +14,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -90,8 +91,17 @@ def commit(channel: socket.socket) -> None:
         os.close(pidfd)
     if channel.recv(16) != b"go":
         os._exit(0)
+    _begin_now()
     # The caller never writes after `go`, and its end closes early only if it is killed.
     lifetime.die_with_peer(channel, -os.getpgrp())
+
+
+def _begin_now() -> None:
+    """Log records tell how old the process is (`relativeCreated`), in ns since Python 3.13."""
+    logging: Any = sys.modules.get("logging")
+    if logging is not None:
+        is_ns = type(logging._startTime) is int
+        logging._startTime = time.time_ns() if is_ns else time.time()
 
 
 def _be_as_important(channel: socket.socket) -> None:

@@ -507,3 +507,26 @@ def test_random_bytes_asked_for_at_import_are_not_shared(
     names = out.read_text().split()
     assert len(names) == 3
     assert len(set(names)) == 3
+
+
+def test_log_records_tell_the_age_of_the_run(project: MakeProject) -> None:
+    """`relativeCreated` counts from the import of `logging`, which was long ago."""
+    bench = project(
+        {
+            "conftest.py": SLOW,
+            "test_a.py": """\
+                import logging, time
+                def test_a():
+                    with open("/proc/self/stat") as file:
+                        started = int(file.read().rpartition(")")[2].split()[19]) / 100
+                    age = time.clock_gettime(time.CLOCK_BOOTTIME) - started
+                    record = logging.LogRecord("", 0, "", 0, "", (), None)
+                    assert 0 <= record.relativeCreated / 1000 < age + 0.1
+            """,
+        }
+    )
+    bench.warm_up()
+    for _ in range(2):
+        compared = bench.compare_warm()
+        assert not compared.differences, compared.differences[-1]
+        bench.wait_until_warm()
