@@ -13,6 +13,7 @@ import pytest
 from editor_client import HANG
 from runs_client import Make, follow, lsp, mailbox, run
 
+from tests.sampling import sampled
 from tests.support import SLOW, SmallBench, ended
 
 pytestmark = pytest.mark.asyncio
@@ -258,7 +259,7 @@ PLUGINS = {
 }
 
 
-@pytest.mark.parametrize("distributed", [False, True], ids=["one process", "xdist"])
+@pytest.mark.parametrize("distributed", sampled([False, True], 1), ids=["one process", "xdist"])
 async def test_states_that_plugins_make(make: Make, distributed: bool) -> None:
     pytest.importorskip("pytest_rerunfailures")
     pytest.importorskip("xdist")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fastcollect_lsp.verify import Project
 
-IN_CI = ("click",)
+IN_CI = ("importlib_resources",)
 """One that is quick. `FASTCOLLECT_ALL_SUITES=1` runs all that are set up."""
 
 

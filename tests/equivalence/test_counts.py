@@ -9,6 +9,7 @@ import pytest
 
 from fastcollect_lsp import verify
 from tests.conftest import MakeProject
+from tests.sampling import sampled
 from tests.support import SLOW, SmallBench, header
 
 PLAIN = f"import {SLOW}\ndef test_one(): pass\n"
@@ -39,7 +40,7 @@ def test_ids_that_others_have_counted_meanwhile(project: MakeProject) -> None:
     assert files_after_a_run() == {"test_a.py"}
 
 
-@pytest.mark.parametrize("text", ["[1]", "{", ""])
+@pytest.mark.parametrize("text", sampled(["[1]", "{", ""], 1))
 def test_ids_that_cannot_be_read(text: str, project: MakeProject) -> None:
     """pytest ends with an error of its own, or counts anew."""
     bench = project({"test_a.py": PLAIN})

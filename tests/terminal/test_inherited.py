@@ -11,6 +11,7 @@ import pytest
 
 from fastcollect_lsp import verify
 from tests.conftest import MakeProject
+from tests.sampling import sampled
 from tests.support import HANG, SmallBench, header
 from tests.terminal.test_native import NATIVE
 
@@ -63,7 +64,7 @@ def cold(bench: SmallBench, *args: str, shell: str = WITH_TWO) -> tuple[int, str
     return run(bench, str(bench.project.pytest), *args, shell=shell, **bytecode)[0]
 
 
-@pytest.mark.parametrize("native", [False, True], ids=["plugin", "native"])
+@pytest.mark.parametrize("native", sampled([False, True], 1), ids=["plugin", "native"])
 def test_at_each_depth(native: bool, bench: SmallBench) -> None:
     command = [str(NATIVE), "run"] if native else [str(bench.project.pytest)]
     for selection, depths in (
