@@ -240,6 +240,7 @@ class Server:
 
     async def _warmed(self) -> None:
         """Wait until all is warm, of the files as they are now."""
+        self._look_for_records()
         await self._studying.idle.wait()
         self.warm.warming.asked()
         await self.warm.warming.idle.wait()

@@ -40,7 +40,7 @@ IMPORT_SYSTEM = frozenset(
 _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 
 _WATCHING = frozenset(
-    f"pytest_fastcollect.{name}" for name in ("ambient", "audit", "output", "tracing")
+    f"pytest_fastcollect.{name}" for name in ("ambient", "audit", "generators", "output", "tracing")
 )
 """Modules of ours that stand between who asks and what is asked."""
 _FORK_AWARE = frozenset(("tempfile", "logging"))

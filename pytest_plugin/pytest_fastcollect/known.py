@@ -40,6 +40,7 @@ HARMLESS_QUESTIONS = frozenset(
         ("psutil", "its process id"),  # whether /proc has a file for every process
         ("scipy", "random bytes"),  # generators of distributions, to be seeded by who wants that
         ("sklearn", "random bytes"),  # default arguments
+        ("sklearn.callback", "the time"),  # for how long models have been fitted
     )
 )
 """(library or module of one, what it asks for at import) where the answer may be that of the

@@ -96,7 +96,9 @@ def test_standard_library(project: MakeProject) -> None:
     _check(project(files), STANDARD, *SHOWING)
 
 
-@pytest.mark.parametrize("name", sampled(list(STANDARD), 1, always=("terminal",)))
+@pytest.mark.parametrize(
+    "name", sampled(list(STANDARD), 2, always=("terminal", "unseeded_generator"))
+)
 def test_standard_use(name: str, project: MakeProject) -> None:
     """Each alone: what became of it shows whatever the others do."""
     use = STANDARD[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 from harness import DEEPEST, warm_runs
 
@@ -41,6 +42,25 @@ def test_an_edit_by_whomever_warms_again(project: MakeProject) -> None:
     assert passed(bench.pytest()) == ["test_it::test_value"]
     assert bench.served_warm()
     assert bench.status()["last_run"]["checkpoint"] in DEEPEST
+
+
+def test_waiting_after_a_first_run_that_took_long(project: MakeProject) -> None:
+    """Its server has long begun, and is not told what the run has left for it."""
+    waits = """\
+        import pathlib, time
+        def test_waits():
+            while not pathlib.Path("go").exists(): time.sleep(0.01)
+    """
+    bench = project({"conftest.py": f"import {SLOW}\n", "test_it.py": waits})
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(bench.pytest)
+        try:
+            eventually(lambda: bench.servers() and bench.status()["state"] != "stopped", "a server")
+        finally:
+            (bench.root / "go").touch()
+        assert passed(first.result()) == ["test_it::test_waits"]
+    assert bench.wait_until_warm()["state"] == "warm"
+    assert "modules" in bench.checkpoint_pids()
 
 
 def test_waiting_for_what_cannot_be_made_warm(project: MakeProject) -> None:
