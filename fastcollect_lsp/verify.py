@@ -28,7 +28,7 @@ _VARIABLE = [
     (re.compile(r"(?m)^plugins: *\n"), ""),
     (re.compile(r"\bin \d+\.\d+s( \(\d+:\d\d:\d\d\))?"), "in <time>"),
     (re.compile(r"\d+\.\d+ ?(s|ms|us|seconds)\b"), "<time>"),
-    (re.compile(r"\b\d\d:\d\d:\d\d\b"), "<time>"),
+    (re.compile(r"\b\d\d:\d\d:\d\d([.,]\d{3,6})?\b"), "<time>"),
     (re.compile(r"(?m)^=+ (.*?) =+$"), r"== \1 =="),
     (re.compile(r"(?m)^-+ (generated xml file: <report>) -+$"), r"-- \1 --"),
     (re.compile(r"0x[0-9a-fA-F]{6,}"), "<address>"),

@@ -250,6 +250,8 @@ class Audit:
         elif event == "os.utime" and isinstance(args[0], int):
             if not _is_bytecode(self._path_of(args[0])):  # that is `bytecode.renew`
                 self._forbid(f"{event} ({_short(args)})")
+        elif event == "socket.bind" and _is_trial(args[1]):
+            pass  # that a machine has IPv6 can only be tried (urllib3)
         elif not (event in _WRITES and (_is_about_bytecode(args) or _is_looking_for_tmp())):
             self._forbid(f"{event} ({_short(args)})")
 
@@ -358,6 +360,12 @@ def _is_system(path: object) -> bool:
 
 def _is_null(path: str | bytes) -> bool:
     return path in (os.devnull, os.fsencode(os.devnull))
+
+
+def _is_trial(address: object) -> bool:
+    """Whether whoever binds to it gets any port, and nobody from outside; nothing is left of that
+    once the socket is closed, and sockets that are kept are found (`census`)."""
+    return isinstance(address, tuple) and address[:2] in {("::1", 0), ("127.0.0.1", 0)}
 
 
 def _is_looking_for_tmp() -> bool:

@@ -56,9 +56,9 @@ class Finder:
         spec = self.find(name)
         return spec is None or self.is_first_party(spec)
 
-    def are_of_project(self, added: Iterable[Entry]) -> bool:
-        """Whether a step has executed nothing but the project's own modules."""
-        return all(
+    def has_of_project(self, added: Iterable[Entry]) -> bool:
+        """Whether a step has executed modules of the project's own."""
+        return any(
             entry.spec is not None and self.is_first_party(entry.spec)
             for entry in added
             if not is_neutral(entry.name)

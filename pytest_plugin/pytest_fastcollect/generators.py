@@ -16,6 +16,9 @@ from .modules import peek
 
 States = dict[str, tuple[object, Callable[[], None]]]
 
+_unseeded: set[str] = set()
+"""Global generators that nobody has seeded, here or in a process that this one was forked from."""
+
 
 def generators() -> States:
     """Name → (state, how to bring this very state back), of the libraries that are imported."""
@@ -46,6 +49,9 @@ class Draws:
         self._probed = probed
         """What the probe has found."""
         self._before: States | None = None
+        # Else both executions would draw the same from one that their parent has imported.
+        for name in _unseeded:
+            reseed(name)
 
     def begin(self) -> None:
         """A step begins."""
@@ -54,7 +60,7 @@ class Draws:
 
     def end(self, index: int) -> tuple[list[Callable[[], None]], bool]:
         """The step has ended: what to do in a run child, and whether it has drawn from a generator
-        that was there before and that nobody has seeded."""
+        that nobody has seeded."""
         before, self._before = self._before or {}, generators()
         restore: list[Callable[[], None]] = []
         drawn = False
@@ -66,10 +72,12 @@ class Draws:
             self.found[key] = digest
             if self._probed.get(key) == digest:
                 restore.append(again)
+                _unseeded.discard(name)
                 continue
-            drawn = drawn or (name in before and key in self._probed)
+            drawn = drawn or (key in self._probed and (name in before or not _is_fresh(name)))
             if name != "random":  # which is seeded anew by every fork
                 restore.append(functools.partial(reseed, name))
+                _unseeded.add(name)
         return restore, drawn
 
 
@@ -93,7 +101,9 @@ class SessionDraws:
     def pause(self) -> None:
         """What changes from now on is none of the session's doing."""
         for name, (state, _) in generators().items():
-            if name in self._before and self._before[name][0] != state:
+            if name not in self._before and _is_fresh(name):
+                continue
+            if name not in self._before or self._before[name][0] != state:
                 self.drawn = not self._as_probed(f"{self._count}:{name}", state) or self.drawn
         self._count += 1
 
@@ -138,6 +148,16 @@ def seed_again(made: Iterable[weakref.ref[random.Random]]) -> None:
         generator = reference()
         if generator is not None:
             generator.seed()
+
+
+def _is_fresh(name: str) -> bool:
+    """Whether a generator that has just been made has not been drawn from; numpy's, which is made
+    when somebody first asks for `numpy.random`. The other ones begin in the same state always."""
+    if name != "numpy.random":
+        return True
+    module = sys.modules[name]
+    made: Any = module.RandomState()
+    return bool(module.get_state()[2:] == made.get_state()[2:])
 
 
 def _numpy(module: Any) -> tuple[object, Callable[[], None]] | None:

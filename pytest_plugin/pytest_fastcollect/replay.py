@@ -254,7 +254,7 @@ class Replay:
         self._draws.begin()
         with self._filtered_warnings() as caught:
             try:
-                self._execute(index, segment, effects)
+                self._execute(index, segment, effects, caught)
             finally:
                 modules = new_modules(self._seen)
         self._comparison.modules(index, segment, modules, complete=not self.report.barriers)
@@ -304,7 +304,7 @@ class Replay:
         effects.builtins = changed_builtins(self._builtins)
         effects.restore += [held.restore for held in self._checks.output.held()]
         restore, drawn = self._draws.end(index)
-        if drawn and self._finder.are_of_project(added):
+        if drawn and self._finder.has_of_project(added):
             raise Barrier("draws random numbers at import that nobody has seeded")
         effects.restore += restore
         if self._unseeded:
@@ -345,7 +345,7 @@ class Replay:
         environ = raw_environ()
         with self._filtered_warnings() as caught:
             try:
-                importlib.import_module(statement.name)
+                self._import_ahead(statement.name, caught)
                 if statement.names:
                     __import__(statement.name, fromlist=statement.names)
             finally:
@@ -367,14 +367,20 @@ class Replay:
     def _shallow(self, index: int) -> bool:
         return f"{index}:shallow" in self._plan.skip
 
-    def _execute(self, index: int, segment: Segment, effects: Effects) -> None:
+    def _execute(
+        self,
+        index: int,
+        segment: Segment,
+        effects: Effects,
+        caught: Sequence[warnings.WarningMessage],
+    ) -> None:
         record = self._plan.record
         environ = raw_environ()
         if segment.path is not None:
             sys.path[:] = path_with_root(Path(segment.path), record, self._roots)
         effects.path_before = list(sys.path)
         if segment.path is None or self._shallow(index):
-            self._import_names(index, segment)
+            self._import_names(index, segment, caught)
         else:
             path = Path(segment.path)
             if segment.kind == "conftest" and resolve_package_path(path) is None:
@@ -384,7 +390,9 @@ class Replay:
         effects.path_after = list(sys.path)
         effects.environ = environ_changes(environ)
 
-    def _import_names(self, index: int, segment: Segment) -> None:
+    def _import_names(
+        self, index: int, segment: Segment, caught: Sequence[warnings.WarningMessage]
+    ) -> None:
         """Import, in their order, the modules that a hook or a module left out has imported."""
         for name in self._names_ahead(segment):
             if name == segment.unit or name in sys.modules:
@@ -393,7 +401,7 @@ class Replay:
                 continue
             try:
                 try:
-                    importlib.import_module(name)
+                    self._import_ahead(name, caught)
                 except Barrier:
                     raise
                 except Forbidden as forbidden:
@@ -410,6 +418,15 @@ class Replay:
                 if self._audit is None:
                     raise
                 self._note(index, barrier)
+
+    def _import_ahead(self, name: str, caught: Sequence[warnings.WarningMessage]) -> None:
+        """Import a module by its name, where the run does so by a statement of somebody's, which
+        warnings of its import may name. Raises Barrier, and whatever the import does."""
+        before = len(caught)
+        importlib.import_module(name)
+        here = importlib.import_module.__code__.co_filename
+        if any(warning.filename == here for warning in caught[before:]):
+            raise Barrier("warns whoever imports it", name)
 
     def _names_ahead(self, segment: Segment) -> list[str]:
         """What may be imported by name. A module that is left out may set a variable, or an

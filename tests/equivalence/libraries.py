@@ -551,6 +551,7 @@ OTHERS = {
             CONNECTION.execute(sa.text("insert into t values (1)"))
             assert CONNECTION.execute(sa.text("select count(*) from t")).scalar() == 1
         """,
+        "asks for the time",  # since when there is the connection, for `pool_recycle`
         needs=("sqlalchemy",),
     ),
     "sqlalchemy_file": Use(

@@ -530,3 +530,24 @@ def test_log_records_tell_the_age_of_the_run(project: MakeProject) -> None:
         compared = bench.compare_warm()
         assert not compared.differences, compared.differences[-1]
         bench.wait_until_warm()
+
+
+def test_library_that_warns_whoever_imports_it(project: MakeProject, tmp_path: Path) -> None:
+    """It is not imported ahead by us, where the module that does so is left to the run."""
+    library = tmp_path / "site-packages"
+    library.mkdir()
+    (library / "outdated.py").write_text(
+        "import warnings\nwarnings.warn('it is old', DeprecationWarning, stacklevel=2)\n"
+    )
+    bench = project(
+        {
+            "conftest.py": f"import slow_to_import, sys\nsys.path.insert(0, {str(library)!r})\n",
+            "test_a.py": "import outdated, time\nNOW = time.time()\ndef test_a(): pass\n",
+        }
+    )
+    bench.warm_up()
+    for _ in range(2):
+        compared = bench.compare_warm()
+        assert not compared.differences, compared.differences[-1]
+        assert "it is old" in compared.warm.output
+        bench.wait_until_warm()
