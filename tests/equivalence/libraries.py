@@ -632,7 +632,6 @@ OTHERS = {
     "loguru": Use(
         "from loguru import logger\n",
         "def test_it(): logger.info('shown')\n",
-        "keeps hold of sys.stdout or sys.stderr|asks for",
         needs=("loguru",),
     ),
     "tqdm": Use(
