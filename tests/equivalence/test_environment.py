@@ -265,6 +265,7 @@ if os.path.exists(race) and any(os.path.basename(word) == "pytest" for word in s
 """
 
 
+@pytest.mark.long
 def test_a_path_file_that_changes_while_pytest_starts(project: MakeProject, tmp_path: Path) -> None:
     """The interpreter has followed what is not there any more; the next one has not."""
     place = tmp_path / "site-packages"

@@ -14,6 +14,7 @@ from poison_process import KERNEL
 
 from fastcollect_lsp import verify
 from tests.conftest import MakeProject
+from tests.sampling import sampled
 from tests.support import Shared, SmallBench, header, small_bench
 
 KINDS = {kind.name: kind for kind in (*INTERPRETER, *KERNEL)}
@@ -119,7 +120,7 @@ def test_probes_tell_the_difference(bench: SmallBench) -> None:
     assert control.exit == 0, control.output
 
 
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("group", sampled(GROUPS, 5))
 def test_nothing_is_left(
     group: str, bench: SmallBench, clean: verify.Result, tmp_path: Path
 ) -> None:

@@ -418,7 +418,7 @@ COMMANDS = {
     "--collect-only -q": Case(_TWO, _TWO_EDIT, args=("--collect-only", "-q")),
 }
 ALL = {**CASES, **COMMANDS}
-IN_CI = 5
+IN_CI = 3
 
 
 @pytest.mark.parametrize("name", sampled(list(ALL), IN_CI))
