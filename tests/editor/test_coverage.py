@@ -9,6 +9,8 @@ import pytest
 from editor_client import RefusedError
 from runs_client import Make, lsp, run
 
+from tests.sampling import sampled
+
 pytestmark = pytest.mark.asyncio
 
 
@@ -39,7 +41,7 @@ COVERED = {
 }
 
 
-@pytest.mark.parametrize("args", [[], ["-n2"]], ids=["alone", "xdist"])
+@pytest.mark.parametrize("args", sampled([[], ["-n2"]], 1), ids=["alone", "xdist"])
 async def test_coverage(make: Make, args: list[str]) -> None:
     pytest.importorskip("coverage")
     bench = make(COVERED, PYTEST_ADDOPTS="-p no:asyncio" if args else "-p no:xdist")

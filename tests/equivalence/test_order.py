@@ -163,7 +163,7 @@ def test_profile_of_hypothesis(project: MakeProject) -> None:
     assert compared.cold.exit == 0
 
 
-@pytest.mark.parametrize("name", sampled(list(CASES), 2))
+@pytest.mark.parametrize("name", sampled(list(CASES), 1))
 def test_what_follows_sees_it(name: str, project: MakeProject) -> None:
     bench = project(CASES[name])
     bench.warm_up()

@@ -27,7 +27,7 @@ KEEP_GOING = bool(os.environ.get("FASTCOLLECT_KEEP_GOING"))
 """Count what is stale instead of stopping at the first and shrinking it."""
 REPORT = os.environ.get("FASTCOLLECT_EDITS_REPORT")
 """A file for what is found, while a long run goes on."""
-SLICE = 6
+SLICE = 4
 """Edits in CI."""
 
 SMALL = Base("small", Path(sys.executable))

@@ -93,7 +93,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("name", sampled(list(BAD), 2, always=["sys.exit at import"]))
+@pytest.mark.parametrize("name", sampled(list(BAD), 1, always=["sys.exit at import"]))
 def test_broken_and_mended(name: str, project: MakeProject) -> None:
     bad = BAD[name]
     bench = project({**CONFTEST, "test_good.py": GOOD, **bad.files})
@@ -208,7 +208,7 @@ def test_what_a_killed_server_leaves(project: MakeProject) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", sampled(["link", "open to others", "file", "link in it"], 2, always=["link"])
+    "kind", sampled(["link", "open to others", "file", "link in it"], 1, always=["link"])
 )
 def test_squatted_directory(kind: str, project: MakeProject, tmp_path: Path) -> None:
     """Cold, with the reason in the header; nothing is written to what is not ours alone."""
