@@ -38,8 +38,8 @@ rust:
 	cargo clippy --all-targets -- -D warnings
 	cargo test
 
-# Side by side, but those of one file: they share servers and real suites. They wait for events now and then: one more
-# of them than there are processors. In their order, as the longest come before the small ones then.
+# Side by side, but those of one file: they share servers and real suites. They wait for events now and then: more of
+# them than there are processors. In their order, as the longest come before the small ones then.
 unit: $(VENV)/.installed
 	$(BIN)/python -m pytest -p no:fastcollect -p no:cacheprovider -n $$(($$(nproc) < 3 ? $$(nproc) + 2 : 4)) --dist loadfile --no-loadscope-reorder
 

@@ -93,7 +93,7 @@ REPEATED = {
 }
 
 
-@pytest.mark.parametrize("name", sampled(list(REPEATED), 1))
+@pytest.mark.parametrize("name", sampled(list(REPEATED), 1, always=("plain",)))
 def test_repeated(name: str, project: MakeProject) -> None:
     bench = project({"test_a.py": TESTS, "test_b.py": PLAIN})
     served, differences = third(bench, *REPEATED[name])
@@ -289,7 +289,7 @@ EDITS = {
 }
 
 
-@pytest.mark.parametrize("name", sampled(list(EDITS), 1))
+@pytest.mark.parametrize("name", sampled(list(EDITS), 2, always=("nothing",)))
 def test_edited(name: str, project: MakeProject) -> None:
     """Never what was collected before, where cold pytest would not have collected it."""
     case = EDITS[name]
@@ -375,7 +375,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", sampled(list(REFUSED), 1))
+@pytest.mark.parametrize("name", sampled(list(REFUSED), 1, always=("writes a file",)))
 def test_refused(name: str, project: MakeProject) -> None:
     """What is the run's own, each run does itself: once, and when a person asked for it."""
     hook, reason = REFUSED[name]
